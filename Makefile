@@ -1,0 +1,60 @@
+# ws-gatewayd: GNU make and BSD make both read this.
+PREFIX ?=	/usr/local
+SYSCONFDIR ?=	/etc
+MANDIR ?=	${PREFIX}/share/man
+SBINDIR ?=	${PREFIX}/sbin
+INSTALL ?=	install
+JOBS !=		getconf _NPROCESSORS_ONLN
+
+SAN_CFLAGS =	-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-fno-omit-frame-pointer
+UNIT_TESTS !=	cd regress/unit && ls *.c | sed 's/\.c$$//'
+
+all: release
+
+release:
+	@mkdir -p build/release
+	@cd build/release && ${MAKE} -j${JOBS} -f ../../build.mk all
+
+# The sanitizers bring checks of their own instead of _FORTIFY_SOURCE.
+san:
+	@mkdir -p build/san
+	@cd build/san && ${MAKE} -j${JOBS} -f ../../build.mk \
+	    OPT_CFLAGS="-O1 -g ${SAN_CFLAGS}" \
+	    HARDEN_CFLAGS="-fstack-protector-strong -fPIE" \
+	    SANDBOX_EXTRA=sandbox_linux_sanitizer.o \
+	    UNIT_TESTS="`echo ${UNIT_TESTS}`" all unit
+
+# Packages by name; without root it says what to run.
+deps:
+	@regress/deps.sh
+
+run: deps release
+	@regress/run.sh build/release
+
+test: deps release san
+	@regress/test.sh
+
+lint: deps
+	@regress/lint.sh
+
+fuzz: deps
+	@regress/fuzz.sh
+
+install: release
+	${INSTALL} -d ${DESTDIR}${SBINDIR} ${DESTDIR}${SYSCONFDIR} \
+	    ${DESTDIR}${MANDIR}/man8 ${DESTDIR}${MANDIR}/man5
+	${INSTALL} -m 755 build/release/ws-gatewayd \
+	    build/release/ws-gatewayctl ${DESTDIR}${SBINDIR}
+	${INSTALL} -m 644 ws-gatewayd/ws-gatewayd.8 \
+	    ws-gatewayctl/ws-gatewayctl.8 ${DESTDIR}${MANDIR}/man8
+	${INSTALL} -m 644 ws-gatewayd/ws-gatewayd.conf.5 \
+	    ${DESTDIR}${MANDIR}/man5
+	test -e ${DESTDIR}${SYSCONFDIR}/ws-gatewayd.conf || \
+	    ${INSTALL} -m 600 etc/ws-gatewayd.conf \
+	    ${DESTDIR}${SYSCONFDIR}/ws-gatewayd.conf
+
+clean:
+	rm -rf build
+
+.PHONY: all release san deps run test lint fuzz install clean

@@ -1,0 +1,82 @@
+# Builds everything in the current folder, which is build/VARIANT; called by the
+# Makefile.  Works in GNU make and in bmake.
+OS !=		uname -s
+TOP =		../..
+include ${TOP}/lib/${OS}.mk
+
+VPATH =		${TOP}/lib:${TOP}/lib/${OS}:${TOP}/ws-gatewayd:${TOP}/ws-gatewayctl:${TOP}/regress/unit
+
+WARN_CFLAGS =	-Wall -Wextra -Wshadow -Wstrict-prototypes \
+		-Wmissing-prototypes -Wpointer-arith -Wcast-qual \
+		-Wwrite-strings -Werror
+HARDEN_CFLAGS =	-fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+OPT_CFLAGS =	-O2 -g
+ALL_CFLAGS =	-std=gnu11 ${OPT_CFLAGS} ${HARDEN_CFLAGS} ${WARN_CFLAGS} \
+		-I${TOP}/lib -I${TOP}/lib/${OS} -I${TOP}/ws-gatewayd \
+		-I${TOP}/ws-gatewayctl -I. ${PLATFORM_CFLAGS} ${CFLAGS}
+ALL_LDFLAGS =	-pie ${HARDEN_LDFLAGS} ${LDFLAGS}
+
+LIB_OBJS =	control.o duration.o log.o sandbox_drop.o sandbox_probe.o \
+		${PLATFORM_OBJS}
+
+# The parent; what all processes share; the engine; the store.
+PARENT_OBJS =	address.o conf.o conf_send.o conf_set.o daemonize.o flags.o \
+		logfile.o parent_children.o parent_listen.o parent_loop.o \
+		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
+		parse.o pidfile.o printconf.o selftest.o settings.o unixsock.o
+PROC_OBJS =	clock.o ipc.o proc.o
+ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
+		control_show.o control_token.o endpoint.o engine.o frame.o \
+		handshake.o http.o http_body.o http_field.o http_lex.o \
+		http_line.o http_query.o hub.o json.o json_string.o listener.o \
+		lookup.o metrics.o monitor.o output.o publish.o publisher.o \
+		queue.o reply.o request.o revalidate.o session.o timer.o \
+		utf8.o ws.o ws_accept.o
+STORE_OBJS =	store.o store_lookup.o store_sqlite.o store_sqlite_dsn.o \
+		store_sqlite_lookup.o store_sqlite_token.o store_state.o \
+		store_token.o
+CTL_OBJS =	parser.o print.o print_json.o values.o
+
+DAEMON_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS} ${STORE_OBJS}
+
+PROGRAMS =	ws-gatewayd ws-gatewayctl
+
+all: ${PROGRAMS}
+
+ws-gatewayd: gatewayd.o ${DAEMON_OBJS} ${LIB_OBJS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${DAEMON_OBJS} \
+	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS}
+
+ws-gatewayctl: ctl.o ${CTL_OBJS} ${LIB_OBJS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ ctl.o ${CTL_OBJS} \
+	    ${LIB_OBJS} ${PLATFORM_LIBS} ${CJSON_LIBS}
+
+# Everything but the main programs, for the tests.
+libtest.a: ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}
+	rm -f $@
+	ar rc $@ ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}
+
+unit: ${UNIT_TESTS}
+
+${UNIT_TESTS}: libtest.a
+
+parse.c: ${TOP}/ws-gatewayd/parse.y
+	${YACC} -o $@ ${TOP}/ws-gatewayd/parse.y
+
+# Small enough to build anew when any header changes.
+HEADERS !=	ls ${TOP}/lib/*.h ${TOP}/lib/${OS}/*.h ${TOP}/ws-gatewayd/*.h \
+		${TOP}/ws-gatewayctl/*.h
+gatewayd.o ctl.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} ${UNIT_TESTS}: \
+	${HEADERS}
+
+.SUFFIXES:
+.SUFFIXES: .c .o
+
+.c.o:
+	${CC} ${ALL_CFLAGS} -c -o $@ $<
+
+.c:
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ $< libtest.a \
+	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
+
+.PHONY: all unit

@@ -1,0 +1,16 @@
+# What Linux needs: libbsd for what OpenBSD's libc has, our own imsg, seccomp
+# and Landlock.
+PLATFORM_OBJS =	imsg.o platform_linux.o procstat_linux.o sandbox_linux.o \
+		${SANDBOX_EXTRA} control_path_linux.o
+SANDBOX_EXTRA =	sandbox_linux_release.o
+
+PLATFORM_CFLAGS != pkg-config --cflags libbsd-overlay libevent_core sqlite3 \
+		libseccomp libcjson
+PLATFORM_CFLAGS += -D_GNU_SOURCE
+PLATFORM_LIBS != pkg-config --libs libbsd-overlay libbsd-ctor libevent_core
+PLATFORM_LIBS +=	-lmd -lseccomp
+SQLITE_LIBS =	-lsqlite3
+CJSON_LIBS =	-lcjson
+CMOCKA_LIBS =	-lcmocka
+YACC =		byacc
+HARDEN_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack

@@ -1,0 +1,79 @@
+/*
+ * What the file and the command line share: text in, a checked value in the
+ * configuration out, or a reason why not.
+ */
+#ifndef CONF_SET_H
+#define CONF_SET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "conf.h"
+
+#define CONF_MAXWHY	512
+#define CONF_MAXLISTEN	64
+#define CONF_MAXORIGINS	1024
+#define CONF_MODE	0660		/* of a unix socket */
+
+#define DEFAULT_LISTEN	":8080"
+#define DEFAULT_DSN	"file:ws_tokens.db?cache=shared"
+#define DEFAULT_USER	"_wsgateway"
+#define DEFAULT_CHROOT	"/var/empty"
+
+/* A reason, for people: what was given, and what would do. */
+struct why {
+	char	text[CONF_MAXWHY];
+};
+
+/* All of these return 0, or -1 with a reason. */
+int	setting_parse(const struct setting *, const char *text, uint64_t *,
+	    struct why *);
+int	conf_add_listen(struct conf *, const char *text, mode_t,
+	    const char *group, struct why *);
+int	conf_add_origin(struct conf *, const char *text, struct why *);
+int	conf_set_db(struct conf *, const char *kind, struct why *);
+int	conf_set_dsn(struct conf *, const char *, struct why *);
+int	conf_set_user(struct conf *, const char *, struct why *);
+int	conf_set_chroot(struct conf *, const char *, struct why *);
+int	conf_set_log_file(struct conf *, const char *, struct why *);
+int	conf_set_pid_file(struct conf *, const char *, struct why *);
+int	conf_set_control(struct conf *, const char *path, mode_t,
+	    const char *group, struct why *);
+int	conf_parse_mode(const char *, mode_t *, struct why *);
+
+void	setting_put(struct settings *, const struct setting *, uint64_t);
+void	conf_clear_listens(struct conf *);
+void	conf_clear_origins(struct conf *);
+void	conf_strings_add(struct conf_strings *, const char *);
+void	conf_strings_clear(struct conf_strings *);
+
+/* As setting_parse() reads it; returns buf. */
+char	*setting_format(const struct setting *, uint64_t, char *buf, size_t);
+
+/*
+ * What people typed, fit for a message: not too long, no control characters,
+ * and nothing in front of an '@', where a DSN has its password.
+ */
+#define CONF_MAXSHOW	80
+char	*conf_show(const char *, char buf[CONF_MAXSHOW]);
+
+/* Whether a DSN is "[user[:password]@][tcp(host)|unix(path)]/db[?params]". */
+int	dsn_is_mysql(const char *);
+/* One that is, with "********" for its password. */
+void	dsn_mask(const char *dsn, char *buf, size_t);
+
+int	why_set(struct why *, const char *, ...)	/* -1, always */
+	    __attribute__((__format__(printf, 2, 3)));
+void	conf_report(void (*report)(const char *), const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+
+/* Lay the command line over the configuration; errors are reported. */
+int	flags_apply(const struct flags *, struct conf *,
+	    void (*report)(const char *line));
+
+/* As parse_config() with a file that is open; NAME is for messages. */
+int	parse_stream(struct conf *, FILE *, const char *name,
+	    void (*report)(const char *line));
+
+#endif /* CONF_SET_H */

@@ -1,0 +1,167 @@
+/*
+ * A connection: its socket, what was read and not yet used, what waits to be
+ * written, and which protocol it speaks.
+ *
+ *	accept -> HTTP -> WS -> CLOSING -> LINGER -> gone
+ */
+#ifndef CONN_H
+#define CONN_H
+
+#include <sys/queue.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdint.h>
+
+#include "lookup.h"
+#include "metrics.h"
+#include "proc.h"
+#include "timer.h"
+#include "ws.h"
+
+struct frame;
+struct player;
+struct request;
+struct sockaddr;
+
+enum conn_state {
+	CONN_HTTP,		/* reads requests */
+	CONN_WS,		/* is a WebSocket in the hub */
+	CONN_CLOSING,		/* close frame sent, awaits the peer's */
+	CONN_LINGER,		/* all is said; reads until the peer closes */
+	CONN_DEAD		/* closed, freed at the end of the loop turn */
+};
+
+/* Where it comes from, in little room. */
+struct conn_addr {
+	uint8_t		family;		/* AF_INET, AF_INET6, AF_UNIX */
+	uint16_t	port;
+	uint8_t		ip[16];
+};
+
+/* Frames that wait for the socket: a ring of references. */
+struct outq {
+	struct frame	**ring;
+	uint16_t	 size;		/* of the ring, a power of two or 0 */
+	uint16_t	 head;
+	uint16_t	 n;
+	uint32_t	 off;		/* bytes of the first that are written */
+	uint64_t	 bytes;		/* that wait */
+	uint64_t	 backlog;	/* of them from the offline queue: not
+					   held against the connection */
+};
+
+struct conn {
+	TAILQ_ENTRY(conn)	 entry;		/* hub_conns, or the other ones */
+	TAILQ_ENTRY(conn)	 siblings;	/* of the same player */
+	TAILQ_ENTRY(conn)	 dirty;		/* has output to write; dead */
+	TAILQ_ENTRY(conn)	 check;		/* order of revalidation */
+	struct event		 ev;
+	struct timer		 timer;
+	uint64_t		 id;
+	int			 fd;
+	uint8_t			 state;
+	uint8_t			 isdirty:1;
+	uint8_t			 wantwrite:1;	/* EV_WRITE is armed */
+	uint8_t			 paused:1;	/* EV_READ is not armed */
+	uint8_t			 closeafter:1;	/* HTTP: end after the output */
+	uint8_t			 served:1;	/* HTTP: a request before this */
+	uint8_t			 inhub:1;
+	uint8_t			 checking:1;	/* on the revalidation list */
+	uint8_t			 reason;	/* enum close_reason */
+	uint8_t			 token_len;
+	uint8_t			 token[TOKEN_MAX];
+	struct conn_addr	 addr;
+	struct outq		 out;
+	uint8_t			*part;		/* read and not yet used */
+	uint32_t		 npart;
+
+	struct request		*req;		/* CONN_HTTP: the one in progress */
+
+	struct player		*player;	/* CONN_WS */
+	struct ws_parser	 ws;
+	struct lookup_waiter	 lookup;	/* handshake, revalidation */
+	uint64_t		 since;		/* ms, monotonic */
+	uint64_t		 next_ping;
+	uint64_t		 pong_deadline;
+	uint64_t		 soft_deadline;	/* 0: send queue is under soft */
+	uint64_t		 expires;	/* of the token, ms monotonic */
+	uint64_t		 checked;	/* token last found valid */
+	uint64_t		 sent;		/* messages */
+	uint64_t		 sent_bytes;
+	uint64_t		 received;
+	uint32_t		 nmessages;	/* of them in the send queue */
+	uint8_t			 subject_len;
+	uint8_t			 subject[SUBJECT_MAX];
+};
+
+/* conn.c: life */
+void	 conn_init(struct event_base *);
+/* Takes the fd. */
+void	 conn_new(int fd, const struct sockaddr *);
+/*
+ * Close at once, counted under REASON; the connection leaves the hub and is
+ * freed at the end of the loop turn.
+ */
+void	 conn_drop(struct conn *, enum close_reason);
+/* The end of a loop turn: free those that were dropped. */
+void	 conn_reap(void);
+/* Those outside the hub, HTTP or closing, are listed and counted here. */
+void	 conn_count(struct conn *);
+void	 conn_discount(struct conn *);
+/* The daemon stops: end the HTTP connections as soon as they are answered. */
+void	 conn_stop_others(void);
+/* Tell the event loop what the socket is watched for. */
+void	 conn_watch(struct conn *);
+/* Stop reading, or go on. */
+void	 conn_pause(struct conn *);
+void	 conn_resume(struct conn *);
+/* Say no more: write what waits, shut down, read until the peer closes. */
+void	 conn_linger(struct conn *);
+/* "192.0.2.1", "2001:db8::1", "unix"; and with the port. */
+const char *conn_ip(const struct conn *, char *buf, size_t);
+const char *conn_address(const struct conn *, char *buf, size_t);
+/* The WebSocket of that number, or NULL. */
+struct conn *conn_by_id(uint64_t);
+/* output.c: the way out */
+/*
+ * Queue a frame (takes a reference of its own); it is written at the end of
+ * this loop turn.  URGENT goes before the rest of a broadcast.  A connection
+ * over its send-queue bound is dropped: returns 0 then, 1 when it was taken.
+ */
+int	 conn_send(struct conn *, struct frame *, int urgent);
+/* The same for what comes out of the offline queue: over no bound. */
+void	 conn_send_backlog(struct conn *, struct frame *);
+/* Write now what the socket takes. */
+void	 conn_flush(struct conn *);
+void	 output_init(struct event_base *);
+/* Forget the output of a connection that ends. */
+void	 output_forget(struct conn *);
+/* There is something to do at the end of this loop turn. */
+void	 output_wake(void);
+/* Something is still to be written to a connection at the next chance. */
+int	 output_pending(const struct conn *);
+
+/* session.c: a WebSocket */
+/* Go from HTTP to WebSocket: the connection is in the hub already. */
+void	 session_start(struct conn *, const struct store_result *);
+/* Bytes came; returns how many were used. */
+size_t	 session_input(struct conn *, uint8_t *, size_t);
+/* Start the close handshake. */
+void	 session_close(struct conn *, uint16_t code, const char *text,
+	    enum close_reason);
+/* The send queue is over its soft bound: it has its time to get under it. */
+void	 session_watch(struct conn *);
+/* All is said: how long the peer has to close. */
+void	 session_end(struct conn *);
+/* A WebSocket leaves the hub; counted and logged. */
+void	 session_gone(struct conn *);
+
+/* request.c: HTTP */
+/* Bytes came; returns how many were used. */
+size_t	 request_input(struct conn *, uint8_t *, size_t);
+/* A new connection, or one whose output has gone: set its timer. */
+void	 request_idle(struct conn *);
+void	 request_free(struct conn *);
+
+#endif /* CONN_H */

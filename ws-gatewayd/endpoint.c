@@ -1,0 +1,98 @@
+/* What answers at which path, and the answers for those who watch. */
+#include <sys/types.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "engine.h"
+#include "request.h"
+
+static int
+endpoint_get_only(struct conn *c, const struct request *r)
+{
+	if (r->http.method == HTTP_GET || r->http.method == HTTP_HEAD)
+		return (1);
+	reply_refuse(c, REFUSE_METHOD);
+	return (0);
+}
+
+static void
+metrics_head(struct conn *c, struct request *r, const char *head)
+{
+	char	*text;
+	size_t	 len;
+
+	(void)head;
+	if (!endpoint_get_only(c, r))
+		return;
+	text = metrics_render(now_ms() - engine.started, engine.draining,
+	    &len);
+	reply(c, 200, "text/plain; version=0.0.4; charset=utf-8", "", text,
+	    len);
+	free(text);
+}
+
+static void
+health_line(struct conn *c, int status, const char *text)
+{
+	char	 line[384];
+	int	 n;
+
+	n = snprintf(line, sizeof(line), "%s\n", text);
+	reply(c, status, "text/plain; charset=utf-8",
+	    status == 200 ? "" : "Retry-After: 2\r\n", line, (size_t)n);
+}
+
+static void
+healthz_head(struct conn *c, struct request *r, const char *head)
+{
+	(void)head;
+	if (endpoint_get_only(c, r))
+		health_line(c, 200, "ok");
+}
+
+static void
+readyz_head(struct conn *c, struct request *r, const char *head)
+{
+	char	 text[320];
+
+	(void)head;
+	if (!endpoint_get_only(c, r))
+		return;
+	if (engine.stopping)
+		health_line(c, 503, "stopping");
+	else if (engine.draining)
+		health_line(c, 503, "draining");
+	else if (!listener_open())
+		health_line(c, 503, "no listener is open");
+	else if (!metrics.store.up) {
+		snprintf(text, sizeof(text), "token database unavailable: %s",
+		    metrics.store.error);
+		health_line(c, 503, text);
+	} else
+		health_line(c, 200, "ready");
+}
+
+static const struct endpoint	endpoints[] = {
+	{ "/ws",	handshake_head,	NULL },
+	{ "/publish",	publish_head,	publish_body },
+	{ "/broadcast",	publish_head,	broadcast_body },
+	{ "/metrics",	metrics_head,	NULL },
+	{ "/healthz",	healthz_head,	NULL },
+	{ "/readyz",	readyz_head,	NULL },
+};
+
+const struct endpoint *
+endpoint_find(const char *path, size_t len)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+		if (strlen(endpoints[i].path) == len &&
+		    memcmp(endpoints[i].path, path, len) == 0)
+			return (&endpoints[i]);
+	}
+	return (NULL);
+}

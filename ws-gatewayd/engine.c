@@ -1,0 +1,359 @@
+/*
+ * The engine process: what comes from the parent and the store, draining and
+ * stopping.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "control.h"
+#include "engine.h"
+#include "frame.h"
+#include "hub.h"
+#include "log.h"
+#include "metrics.h"
+#include "procstat.h"
+#include "publisher.h"
+#include "sandbox.h"
+
+#define FD_RESERVE	64	/* descriptors that are not players' */
+#define STOP_TIME	3000	/* ms for the close handshakes of a stop */
+#define DRAIN_TICK	100	/* ms */
+
+struct engine	engine;
+
+static struct conf_process	process;
+static struct conf_strings	new_origins, new_lines;
+static struct settings		new_conf;
+static int			confined, control_fd = -1;
+static struct timer		drain_timer, stop_timer;
+static uint64_t			drain_end;
+
+/* Listeners wait for the configuration. */
+struct early_listener {
+	TAILQ_ENTRY(early_listener)	 entry;
+	int				 fd;
+	char				 address[256];
+};
+static TAILQ_HEAD(, early_listener) early = TAILQ_HEAD_INITIALIZER(early);
+
+static void
+strings_free(struct conf_strings *list)
+{
+	struct conf_string	*s;
+
+	while ((s = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, s, entry);
+		free(s->s);
+		free(s);
+	}
+}
+
+static void
+strings_add(struct conf_strings *list, struct imsg *imsg)
+{
+	struct conf_string	*s;
+	size_t			 len = imsg_get_len(imsg);
+
+	if ((s = calloc(1, sizeof(*s))) == NULL ||
+	    (s->s = calloc(1, len + 1)) == NULL)
+		fatal("configuration");
+	if (len > 0)
+		ipc_data(imsg, s->s, len);
+	TAILQ_INSERT_TAIL(list, s, entry);
+}
+
+static void
+engine_set_limits(void)
+{
+	struct rlimit	 rl;
+	uint64_t	 max;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("getrlimit");
+	max = rl.rlim_cur > 2 * FD_RESERVE ? rl.rlim_cur - FD_RESERVE :
+	    rl.rlim_cur / 2;
+	engine.max_connections = engine.conf.max_connections;
+	if (engine.max_connections == 0)
+		engine.max_connections = max;
+	else if (engine.max_connections > max) {
+		log_warnx("max-connections %llu is more than the limit of "
+		    "open files allows: %llu in force",
+		    (unsigned long long)engine.max_connections,
+		    (unsigned long long)max);
+		engine.max_connections = max;
+	}
+}
+
+/* The first configuration is there: confine, then look at the network. */
+static void
+engine_confine(void)
+{
+	struct early_listener	*l;
+
+	proc_confine(SANDBOX_ENGINE, &process,
+	    (enum sandbox_mode)engine.conf.sandbox, NULL);
+	confined = 1;
+	revalidate_init();
+	if (control_fd != -1)
+		control_init(control_fd);
+	while ((l = TAILQ_FIRST(&early)) != NULL) {
+		TAILQ_REMOVE(&early, l, entry);
+		listener_add(l->fd, l->address);
+		free(l);
+	}
+	ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);
+}
+
+static void
+engine_conf_end(void)
+{
+	engine.conf = new_conf;
+	log_set_level((enum log_level)engine.conf.log_level);
+	strings_free(&engine.origins);
+	TAILQ_CONCAT(&engine.origins, &new_origins, entry);
+	strings_free(&engine.lines);
+	TAILQ_CONCAT(&engine.lines, &new_lines, entry);
+	engine_set_limits();
+	if (!confined)
+		engine_confine();
+}
+
+static void
+engine_early_listener(struct imsg *imsg)
+{
+	struct early_listener	*l;
+	size_t			 len = imsg_get_len(imsg);
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("listener");
+	if (confined || len >= sizeof(l->address) ||
+	    (l->fd = imsg_get_fd(imsg)) == -1)
+		fatalx("a listener that can't be");
+	ipc_data(imsg, l->address, len);
+	TAILQ_INSERT_TAIL(&early, l, entry);
+}
+
+/* Players whose slice of the drain has come are sent away. */
+static void
+drain_tick(struct timer *t)
+{
+	struct conn	*c, *tmp;
+	uint64_t	 now = now_ms(), left, n;
+
+	left = drain_end > now ? (drain_end - now) / DRAIN_TICK + 1 : 1;
+	n = (metrics.connections + left - 1) / left;
+	TAILQ_FOREACH_SAFE(c, &hub_conns, entry, tmp) {
+		if (n-- == 0)
+			break;
+		session_close(c, WS_CLOSE_RESTART, "draining", CLOSE_DRAIN);
+	}
+	if (metrics.connections > 0)
+		timer_set(t, DRAIN_TICK, drain_tick);
+}
+
+void
+engine_drain(uint64_t spread)
+{
+	log_info("draining: %llu players leave within %llu ms",
+	    (unsigned long long)metrics.connections,
+	    (unsigned long long)spread);
+	engine.draining = 1;
+	drain_end = now_ms() + spread;
+	timer_set(&drain_timer, 0, drain_tick);
+}
+
+static void
+stop_tick(struct timer *t)
+{
+	static uint64_t	 since;
+	uint64_t	 now = now_ms();
+
+	if (since == 0)
+		since = now;
+	if (metrics.connections + metrics.http_connections == 0 ||
+	    now - since >= STOP_TIME) {
+		ipc_flush(&proc_parent);
+		exit(0);
+	}
+	timer_set(t, 20, stop_tick);
+}
+
+static void
+engine_stop(void)
+{
+	struct conn	*c, *tmp;
+
+	if (engine.stopping)
+		return;
+	engine.stopping = 1;
+	listener_close_all();
+	timer_cancel(&drain_timer);
+	TAILQ_FOREACH_SAFE(c, &hub_conns, entry, tmp)
+		session_close(c, WS_CLOSE_GOING_AWAY, "going away",
+		    CLOSE_SHUTDOWN);
+	conn_stop_others();
+	timer_set(&stop_timer, 0, stop_tick);
+}
+
+static void
+engine_usage(struct imsg *imsg)
+{
+	struct proc_usage	 usage;
+
+	ipc_data(imsg, &usage, sizeof(usage));
+	if (usage.proc >= PROC_COUNT)
+		fatalx("usage of a process that can't be");
+	metrics.proc[usage.proc] = usage.stat;
+}
+
+static void
+store_state(struct imsg *imsg)
+{
+	struct store_state	 st;
+
+	ipc_data(imsg, &st, sizeof(st));
+	st.backend[sizeof(st.backend) - 1] = '\0';
+	st.error[sizeof(st.error) - 1] = '\0';
+	metrics.store = st;
+}
+
+static void
+store_revoked(struct imsg *imsg)
+{
+	struct store_lookup	 tokens[MAX_IMSGSIZE /
+				    sizeof(struct store_lookup)];
+	size_t			 len = imsg_get_len(imsg);
+
+	if (len == 0 || len % sizeof(tokens[0]) != 0)
+		fatalx("store: revoked tokens of %zu bytes", len);
+	ipc_data(imsg, tokens, len);
+	revalidate_revoked(tokens, len / sizeof(tokens[0]));
+	explicit_bzero(tokens, len);
+}
+
+static void
+store_dispatch(struct ipc *ipc, struct imsg *imsg)
+{
+	struct token_row	 row;
+	struct token_done	 done;
+
+	(void)ipc;
+	switch (imsg_get_type(imsg)) {
+	case IMSG_STORE_RESULT:
+		lookup_result(imsg);
+		break;
+	case IMSG_STORE_STATE:
+		store_state(imsg);
+		break;
+	case IMSG_STORE_TOKEN:
+		ipc_data(imsg, &row, sizeof(row));
+		control_token(&row);
+		explicit_bzero(&row, sizeof(row));
+		break;
+	case IMSG_STORE_REVOKED:
+		store_revoked(imsg);
+		break;
+	case IMSG_STORE_DONE:
+		ipc_data(imsg, &done, sizeof(done));
+		done.error[sizeof(done.error) - 1] = '\0';
+		control_done(&done);
+		break;
+	case IMSG_PROCSTAT:
+		engine_usage(imsg);
+		break;
+	default:
+		fatalx("store: message %u", imsg_get_type(imsg));
+	}
+}
+
+static void
+store_gone(struct ipc *ipc)
+{
+	(void)ipc;
+	fatalx("the store has gone");
+}
+
+static void
+engine_reloaded(struct imsg *imsg)
+{
+	char	 text[MAX_IMSGSIZE] = "";
+	size_t	 len = imsg_get_len(imsg);
+
+	if (len > 0)
+		ipc_data(imsg, text, len);
+	control_reloaded(text, len);
+}
+
+static void
+parent_dispatch(struct ipc *ipc, struct imsg *imsg)
+{
+	int	 fd;
+
+	(void)ipc;
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_BEGIN:
+		ipc_data(imsg, &new_conf, sizeof(new_conf));
+		strings_free(&new_origins);
+		strings_free(&new_lines);
+		break;
+	case IMSG_CONF_ORIGIN:
+		strings_add(&new_origins, imsg);
+		break;
+	case IMSG_CONF_LINE:
+		strings_add(&new_lines, imsg);
+		break;
+	case IMSG_CONF_PROCESS:
+		ipc_data(imsg, &process, sizeof(process));
+		break;
+	case IMSG_CONF_END:
+		engine_conf_end();
+		break;
+	case IMSG_PEER:
+		if ((fd = imsg_get_fd(imsg)) == -1)
+			fatalx("parent: no socket to the store");
+		ipc_init(&engine.store, engine.base, fd, store_dispatch,
+		    store_gone, NULL);
+		lookup_init(&engine.store);
+		break;
+	case IMSG_LISTENER:
+		engine_early_listener(imsg);
+		break;
+	case IMSG_CONTROL:
+		if ((control_fd = imsg_get_fd(imsg)) == -1)
+			fatalx("parent: no control socket");
+		break;
+	case IMSG_SHUTDOWN:
+		engine_stop();
+		break;
+	case IMSG_CTL_RELOADED:
+		engine_reloaded(imsg);
+		break;
+	case IMSG_PROCSTAT:
+		engine_usage(imsg);
+		break;
+	default:
+		fatalx("parent: message %u", imsg_get_type(imsg));
+	}
+}
+
+void
+engine_main(void)
+{
+	TAILQ_INIT(&engine.origins);
+	TAILQ_INIT(&engine.lines);
+	TAILQ_INIT(&new_origins);
+	TAILQ_INIT(&new_lines);
+	engine.base = proc_child_init("engine", parent_dispatch);
+	engine.started = now_ms();
+	timer_wheel_init(engine.base);
+	output_init(engine.base);
+	conn_init(engine.base);
+	if (event_base_dispatch(engine.base) == -1)
+		fatalx("event loop");
+	exit(0);
+}

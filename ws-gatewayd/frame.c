@@ -1,0 +1,112 @@
+/* Shared output: encoded once, counted references. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+#include "log.h"
+#include "metrics.h"
+#include "proc.h"
+#include "ws.h"
+
+struct frame *
+frame_room(size_t len)
+{
+	struct frame	*f;
+
+	if (len > UINT32_MAX || (f = malloc(sizeof(*f) + len)) == NULL)
+		fatal("frame of %zu bytes", len);
+	memset(f, 0, sizeof(*f));
+	f->refs = 1;
+	f->len = (uint32_t)len;
+	return (f);
+}
+
+struct frame *
+frame_bytes(const void *data, size_t len)
+{
+	struct frame	*f = frame_room(len);
+
+	memcpy(f->data, data, len);
+	return (f);
+}
+
+struct frame *
+frame_message(const char *event, size_t elen, const char *payload, size_t plen)
+{
+	static const char	 head[] = "{\"event\":";
+	static const char	 middle[] = ",\"payload\":";
+	struct frame		*f;
+	uint8_t			 header[WS_MAXHEADER], *p;
+	size_t			 hlen, len;
+
+	if (payload == NULL) {
+		payload = "null";
+		plen = 4;
+	}
+	len = sizeof(head) - 1 + elen + sizeof(middle) - 1 + plen + 1;
+	hlen = ws_header(header, WS_TEXT, len);
+	f = frame_room(hlen + len);
+	f->message = 1;
+	p = f->data;
+	memcpy(p, header, hlen);
+	p += hlen;
+	memcpy(p, head, sizeof(head) - 1);
+	p += sizeof(head) - 1;
+	f->event_off = (uint32_t)(p - f->data);
+	f->event_len = (uint32_t)elen;
+	memcpy(p, event, elen);
+	p += elen;
+	memcpy(p, middle, sizeof(middle) - 1);
+	p += sizeof(middle) - 1;
+	memcpy(p, payload, plen);
+	p[plen] = '}';
+	return (f);
+}
+
+struct frame *
+frame_control(int opcode, const void *data, size_t len)
+{
+	struct frame	*f;
+	uint8_t		 header[WS_MAXHEADER];
+	size_t		 hlen;
+
+	hlen = ws_header(header, opcode, len);
+	f = frame_room(hlen + len);
+	memcpy(f->data, header, hlen);
+	if (len > 0)
+		memcpy(f->data + hlen, data, len);
+	return (f);
+}
+
+struct frame *
+frame_close(uint16_t code, const char *reason)
+{
+	struct frame	*f;
+	uint8_t		 buf[2 + WS_MAXCONTROL];
+	size_t		 len;
+
+	len = ws_close_frame(buf, code, reason, strlen(reason));
+	f = frame_bytes(buf, len);
+	f->close = 1;
+	return (f);
+}
+
+struct frame *
+frame_ref(struct frame *f)
+{
+	if (f->refs == UINT32_MAX)
+		fatalx("frame: too many references");
+	f->refs++;
+	return (f);
+}
+
+void
+frame_unref(struct frame *f)
+{
+	if (--f->refs > 0)
+		return;
+	if (f->fanout != 0)
+		hist_observe(&metrics.fanout,
+		    (double)(now_ms() - f->fanout) / 1000.0);
+	free(f);
+}

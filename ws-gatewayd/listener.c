@@ -1,0 +1,142 @@
+/* Listening sockets: accept in batches, rest when there is no descriptor. */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "engine.h"
+#include "log.h"
+
+#define ACCEPT_BATCH	64	/* before other events have their turn */
+#define ACCEPT_REST	200	/* ms, when descriptors have run out */
+
+struct listener {
+	TAILQ_ENTRY(listener)	 entry;
+	struct event		 ev;
+	int			 fd;
+};
+TAILQ_HEAD(listener_list, listener);
+
+static struct listener_list	listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static struct timer		rest;
+
+static void
+listener_resume(struct timer *t)
+{
+	struct listener	*l;
+
+	(void)t;
+	TAILQ_FOREACH(l, &listeners, entry) {
+		if (event_add(&l->ev, NULL) == -1)
+			fatalx("listener: event_add");
+	}
+}
+
+static void
+listener_pause(void)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &listeners, entry)
+		event_del(&l->ev);
+	timer_set(&rest, ACCEPT_REST, listener_resume);
+}
+
+/* One connection more than there may be: say so and close. */
+static void
+listener_refuse(int fd)
+{
+	static const char	 full[] =
+	    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
+	    "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+	    "Content-Length: 21\r\n\r\ntoo many connections\n";
+	static struct log_limit	 limit;
+
+	metrics.refused[REFUSE_CONNS]++;
+	if (log_limit(&limit, 1, now_ms()) &&
+	    log_begin(LOGL_WARN, "too many connections in total")) {
+		log_int("limit", (int64_t)engine.max_connections);
+		log_end();
+	}
+	/* A fresh socket has room for it; if not, closing says enough. */
+	if (send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL) == -1)
+		log_debug("refuse: %s", strerror(errno));
+	close(fd);
+}
+
+static void
+listener_accept(evutil_socket_t fd, short what, void *arg)
+{
+	static struct log_limit	 limit;
+	struct sockaddr_storage	 ss;
+	socklen_t		 len;
+	int			 i, s;
+
+	(void)what;
+	(void)arg;
+
+	for (i = 0; i < ACCEPT_BATCH; i++) {
+		len = sizeof(ss);
+		/* An unnamed unix peer has no address at all. */
+		ss.ss_family = AF_UNIX;
+		s = accept4(fd, (struct sockaddr *)&ss, &len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (s == -1) {
+			if (errno == EAGAIN)
+				return;
+			/* The client has given up already: the next one. */
+			if (errno == ECONNABORTED || errno == EINTR)
+				continue;
+			metrics.accept_errors++;
+			if (log_limit(&limit, 1, now_ms()))
+				log_warn("accept");
+			listener_pause();
+			return;
+		}
+		if (metrics.connections + metrics.http_connections >=
+		    engine.max_connections)
+			listener_refuse(s);
+		else
+			conn_new(s, (struct sockaddr *)&ss);
+	}
+}
+
+void
+listener_add(int fd, const char *address)
+{
+	struct listener	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("listener");
+	l->fd = fd;
+	if (event_assign(&l->ev, engine.base, fd, EV_READ | EV_PERSIST,
+	    listener_accept, l) == -1 || event_add(&l->ev, NULL) == -1)
+		fatalx("listener: event");
+	TAILQ_INSERT_TAIL(&listeners, l, entry);
+	log_debug("accepting on %s", address);
+}
+
+void
+listener_close_all(void)
+{
+	struct listener	*l;
+
+	timer_cancel(&rest);
+	while ((l = TAILQ_FIRST(&listeners)) != NULL) {
+		TAILQ_REMOVE(&listeners, l, entry);
+		event_del(&l->ev);
+		close(l->fd);
+		free(l);
+	}
+}
+
+int
+listener_open(void)
+{
+	return (!TAILQ_EMPTY(&listeners));
+}

@@ -1,0 +1,319 @@
+/*
+ * The way out.  Frames are queued by reference, and what a loop turn has
+ * queued leaves at its end: what waits for one connection goes in one call,
+ * and a broadcast to very many is written in slices, between which the loop
+ * looks at its sockets.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conn.h"
+#include "engine.h"
+#include "frame.h"
+#include "hub.h"
+#include "log.h"
+#include "metrics.h"
+#include "monitor.h"
+
+#define SLICE		128		/* connections written before a poll */
+#define MAXIOV		64		/* frames in one call */
+#define RING_MIN	4
+#define RING_MAX	32768		/* frames that may wait */
+
+static struct conn_list	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
+static struct event	 ev_turn;
+static int		 awake;
+
+static void	output_turn(evutil_socket_t, short, void *);
+
+void
+output_init(struct event_base *base)
+{
+	if (event_assign(&ev_turn, base, -1, 0, output_turn, NULL) == -1)
+		fatalx("output: event_assign");
+}
+
+void
+output_wake(void)
+{
+	if (awake)
+		return;
+	awake = 1;
+	/* Runs after the events that are active already. */
+	event_active(&ev_turn, EV_TIMEOUT, 0);
+}
+
+/* The end of a loop turn. */
+static void
+output_turn(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval	 zero = { 0, 0 };
+	struct conn			*c;
+	unsigned			 n;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+
+	awake = 0;
+	for (n = 0; n < SLICE && (c = TAILQ_FIRST(&dirty)) != NULL; n++) {
+		TAILQ_REMOVE(&dirty, c, dirty);
+		c->isdirty = 0;
+		conn_flush(c);
+	}
+	lookup_flush();
+	conn_reap();
+	if (!TAILQ_EMPTY(&dirty) && !awake) {
+		/* By a timeout, so that sockets are looked at in between. */
+		awake = 1;
+		if (event_add(&ev_turn, &zero) == -1)
+			fatalx("output: event_add");
+	}
+}
+
+static void
+output_dirty(struct conn *c, int urgent)
+{
+	/* One that awaits EV_WRITE is flushed by it. */
+	if (c->wantwrite)
+		return;
+	if (c->isdirty) {
+		if (!urgent)
+			return;
+		TAILQ_REMOVE(&dirty, c, dirty);
+	}
+	c->isdirty = 1;
+	if (urgent)
+		TAILQ_INSERT_HEAD(&dirty, c, dirty);
+	else
+		TAILQ_INSERT_TAIL(&dirty, c, dirty);
+	output_wake();
+}
+
+/* Returns 0 when there is no room for one more. */
+static int
+outq_push(struct outq *q, struct frame *f)
+{
+	struct frame	**ring;
+	uint16_t	  i, size;
+
+	if (q->n == q->size) {
+		if (q->size == RING_MAX)
+			return (0);
+		size = q->size == 0 ? RING_MIN : (uint16_t)(q->size * 2);
+		if ((ring = reallocarray(NULL, size, sizeof(*ring))) == NULL)
+			fatal("send queue");
+		for (i = 0; i < q->n; i++)
+			ring[i] = q->ring[(q->head + i) & (q->size - 1)];
+		free(q->ring);
+		q->ring = ring;
+		q->size = size;
+		q->head = 0;
+	}
+	q->ring[(q->head + q->n++) & (q->size - 1)] = frame_ref(f);
+	q->bytes += f->len;
+	metrics.sendq_bytes += f->len;
+	return (1);
+}
+
+static void
+outq_shift(struct outq *q)
+{
+	struct frame	*f = q->ring[q->head];
+
+	q->head = (q->head + 1) & (q->size - 1);
+	q->n--;
+	q->off = 0;
+	frame_unref(f);
+	if (q->n == 0) {
+		free(q->ring);
+		q->ring = NULL;
+		q->size = q->head = 0;
+		q->backlog = 0;
+	}
+}
+
+/* What waits beside the offline queue's, against which bounds are held. */
+static uint64_t
+outq_load(const struct outq *q)
+{
+	return (q->bytes > q->backlog ? q->bytes - q->backlog : 0);
+}
+
+static void
+output_queue(struct conn *c, struct frame *f, int urgent)
+{
+	if (!outq_push(&c->out, f)) {
+		conn_drop(c, CLOSE_SLOW);
+		return;
+	}
+	if (f->message)
+		c->nmessages++;
+	output_dirty(c, urgent);
+}
+
+int
+conn_send(struct conn *c, struct frame *f, int urgent)
+{
+	uint64_t	 load = outq_load(&c->out);
+
+	if (c->state == CONN_DEAD)
+		return (0);
+	/* One frame always fits, however large. */
+	if (f->message && load > 0 && load + f->len > engine.conf.sendq_hard) {
+		conn_drop(c, CLOSE_SLOW);
+		return (0);
+	}
+	output_queue(c, f, urgent);
+	if (c->state == CONN_WS && c->soft_deadline == 0 &&
+	    outq_load(&c->out) > engine.conf.sendq_soft)
+		session_watch(c);
+	return (c->state != CONN_DEAD);
+}
+
+void
+conn_send_backlog(struct conn *c, struct frame *f)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	c->out.backlog += f->len;
+	output_queue(c, f, 1);
+}
+
+/* N bytes have been written. */
+static void
+output_written(struct conn *c, size_t n)
+{
+	struct outq	*q = &c->out;
+	struct frame	*f;
+	size_t		 rest;
+
+	q->bytes -= n;
+	metrics.sendq_bytes -= n;
+	while (n > 0) {
+		f = q->ring[q->head];
+		rest = f->len - q->off;
+		if (n < rest) {
+			q->off += (uint32_t)n;
+			break;
+		}
+		n -= rest;
+		if (f->message) {
+			metrics.delivered++;
+			c->nmessages--;
+			c->sent++;
+			c->sent_bytes += f->len;
+		}
+		outq_shift(q);
+	}
+	if (c->soft_deadline != 0 && outq_load(q) <= engine.conf.sendq_soft)
+		c->soft_deadline = 0;
+}
+
+static ssize_t
+output_write(struct conn *c)
+{
+	struct iovec	 iov[MAXIOV];
+	struct outq	*q = &c->out;
+	struct frame	*f = q->ring[q->head];
+	unsigned	 i, n;
+
+	if (q->n == 1)
+		return (send(c->fd, f->data + q->off, f->len - q->off,
+		    MSG_NOSIGNAL));
+	n = q->n < MAXIOV ? q->n : MAXIOV;
+	for (i = 0; i < n; i++) {
+		f = q->ring[(q->head + i) & (q->size - 1)];
+		iov[i].iov_base = f->data;
+		iov[i].iov_len = f->len;
+	}
+	iov[0].iov_base = (uint8_t *)iov[0].iov_base + q->off;
+	iov[0].iov_len -= q->off;
+	return (writev(c->fd, iov, (int)n));
+}
+
+static void
+output_want(struct conn *c, int want)
+{
+	if (c->wantwrite == want)
+		return;
+	c->wantwrite = want & 1;
+	conn_watch(c);
+}
+
+/* Everything is out: what the connection's state makes of that. */
+static void
+output_done(struct conn *c)
+{
+	output_want(c, 0);
+	switch (c->state) {
+	case CONN_HTTP:
+		if (c->closeafter)
+			conn_linger(c);
+		else
+			request_idle(c);
+		break;
+	case CONN_LINGER:
+		if (shutdown(c->fd, SHUT_WR) == -1)
+			conn_drop(c, c->reason);
+		break;
+	}
+}
+
+void
+conn_flush(struct conn *c)
+{
+	ssize_t	 n;
+
+	if (c->state == CONN_DEAD)
+		return;
+	while (c->out.n > 0) {
+		if ((n = output_write(c)) == -1) {
+			if (errno == EINTR)
+				continue;
+			if (errno == EAGAIN || errno == ENOBUFS) {
+				output_want(c, 1);
+				return;
+			}
+			conn_drop(c, CLOSE_ERROR);
+			return;
+		}
+		output_written(c, (size_t)n);
+	}
+	output_done(c);
+}
+
+int
+output_pending(const struct conn *c)
+{
+	return (c->out.n > 0);
+}
+
+void
+output_forget(struct conn *c)
+{
+	struct outq	*q = &c->out;
+	struct frame	*f;
+
+	if (c->isdirty) {
+		TAILQ_REMOVE(&dirty, c, dirty);
+		c->isdirty = 0;
+	}
+	metrics.dropped[DROP_CLOSED] += c->nmessages;
+	c->nmessages = 0;
+	metrics.sendq_bytes -= q->bytes;
+	while (q->n > 0) {
+		f = q->ring[q->head];
+		f->fanout = 0;	/* it did not get everywhere */
+		if (f->message && monitor_on(CTL_EV_DROP))
+			monitor_event(CTL_EV_DROP, NULL, 0, c, f, 0,
+			    drop_reason_name(DROP_CLOSED));
+		outq_shift(q);
+	}
+	q->bytes = 0;
+}

@@ -1,0 +1,117 @@
+/*
+ * The parent process: holds the configuration and the paths, opens what needs
+ * privilege, starts the others and outlives them.
+ */
+#ifndef PARENT_H
+#define PARENT_H
+
+#include <sys/queue.h>
+
+#include <limits.h>
+
+#include "conf.h"
+#include "pidfile.h"
+#include "proc.h"
+#include "unixsock.h"
+
+enum parent_phase {
+	PARENT_STARTING,		/* someone may wait for the outcome */
+	PARENT_RUNNING,
+	PARENT_STOPPING
+};
+
+struct parent;
+
+struct child {
+	struct parent	*parent;
+	enum proc_id	 id;
+	pid_t		 pid;		/* 0: none, or reaped */
+	int		 open;		/* the ipc */
+	int		 ready;
+	int		 status;	/* of wait(2), once reaped */
+	struct ipc	 ipc;
+};
+
+struct listener {
+	TAILQ_ENTRY(listener)	 entry;
+	int			 fd;	/* -1: passed on */
+	char			 text[128];	/* "[::1]:8080", "unix:/path" */
+	struct unixsock		 us;
+};
+TAILQ_HEAD(listeners, listener);
+
+struct parent {
+	struct flags		 flags;
+	struct conf		*conf;
+	char			 self[PATH_MAX];	/* to exec */
+	char			 cwd[PATH_MAX];		/* at the start */
+	char			 conf_file[PATH_MAX];
+	struct conf_process	 process;	/* whom children become */
+	struct pidfile		 pidfile;
+	struct listeners	 listeners;
+	int			 control_fd;
+	struct unixsock		 control;
+	struct event_base	*base;
+	struct child		 child[PROC_COUNT];
+	enum parent_phase	 phase;
+	char			 refusal[1024];	/* why the start failed */
+	int			 exit_code;
+	int			 background;
+	struct event		*ev_signal[5];
+	struct event		*ev_kill;
+	struct event		*ev_stat;
+};
+
+/*
+ * Before the daemon detaches: one line to standard error, and to the log if
+ * that is elsewhere; then exit 1.
+ */
+void	parent_refuse(const char *, ...)
+	    __attribute__((__noreturn__, __format__(printf, 1, 2)));
+
+/* parent_paths.c */
+/* Into an absolute path from CWD, in place.  Refuses one that is too long. */
+void	parent_absolute(const char *cwd, char *path, size_t size);
+void	parent_conf_paths(struct parent *, struct conf *);
+/* Confine the parent to the folders that it still needs. */
+void	parent_confine(struct parent *);
+
+/* parent_user.c: whom the children become. */
+void	parent_identity(struct parent *);
+
+/* parent_listen.c */
+void	parent_listen(struct parent *);
+void	parent_listen_control(struct parent *);
+void	parent_listen_log(struct parent *);
+void	parent_listen_remove(struct parent *);
+
+/* parent_children.c */
+void	parent_start_children(struct parent *,
+	    void (*dispatch)(struct ipc *, struct imsg *));
+/* Reap who has ended; called at SIGCHLD. */
+void	parent_reap(struct parent *);
+int	parent_alive(const struct parent *, enum proc_id);
+void	parent_kill_children(struct parent *);
+
+/* parent_stop.c */
+/* Begin to stop: engine, then store, then the loop ends. */
+void	parent_stop(struct parent *, int exit_code);
+/* A child has ended and said all it had to say. */
+void	parent_child_ended(struct child *);
+
+/* parent_reload.c: into TEXT what the engine is told. */
+void	parent_reload(struct parent *, char *text, size_t size);
+
+/* conf_send.c */
+void	conf_send(struct parent *, struct child *);
+void	conf_send_end(struct child *);
+
+/* parent_loop.c */
+/* Until all children are ready; refuses if they don't get there. */
+void	parent_start_loop(struct parent *);
+void	parent_run_loop(struct parent *);
+
+/* selftest.c: never returns. */
+void	selftest_main(int argc, char **argv) __attribute__((__noreturn__));
+
+#endif /* PARENT_H */

@@ -1,0 +1,248 @@
+/*
+ * The sockets that strangers reach: bound here, where the privilege for low
+ * ports and folders is, and passed on to the engine.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "parent.h"
+#include "platform.h"
+
+#define LISTEN_BACKLOG	4096	/* the kernel cuts it to its own limit */
+#define CONTROL_BACKLOG	16
+#define PORT_TRIES	16	/* for one port on several addresses */
+
+static const char	unix_prefix[] = "unix:";
+
+static struct listener *
+keep_listener(struct parent *p, int fd, const char *text)
+{
+	struct listener	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("listen");
+	l->fd = fd;
+	strlcpy(l->text, text, sizeof(l->text));
+	TAILQ_INSERT_TAIL(&p->listeners, l, entry);
+	return (l);
+}
+
+static void
+refuse_address(const char *text, int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		parent_refuse("listen on \"%s\": another program listens "
+		    "there: find it with %s, or choose another port", text,
+		    platform_hint_port);
+	case EACCES:
+		parent_refuse("listen on \"%s\": permission denied: be root or "
+		    "choose a port over 1023", text);
+	case EADDRNOTAVAIL:
+		parent_refuse("listen on \"%s\": not an address of this "
+		    "machine: choose one of its own, or none for all", text);
+	default:
+		parent_refuse("listen on \"%s\": %s", text, strerror(error));
+	}
+}
+
+/* The address that a socket got, and its port. */
+static in_port_t
+address_text(int fd, char *text, size_t size)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+	char			 host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		fatal("getsockname");
+	if (getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port,
+	    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		fatalx("getnameinfo");
+	snprintf(text, size, ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+	    host, port);
+	if (ss.ss_family == AF_INET6)
+		return (((struct sockaddr_in6 *)&ss)->sin6_port);
+	return (((struct sockaddr_in *)&ss)->sin_port);
+}
+
+/* One address; PORT, when it isn't 0, in place of its port. */
+static int
+bind_one(const struct addrinfo *ai, in_port_t port)
+{
+	struct sockaddr_storage	 ss;
+	int			 error, fd, on = 1;
+
+	memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
+	if (port != 0 && ai->ai_family == AF_INET6)
+		((struct sockaddr_in6 *)&ss)->sin6_port = port;
+	else if (port != 0)
+		((struct sockaddr_in *)&ss)->sin_port = port;
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
+	if (fd == -1)
+		return (-1);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    (ai->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6,
+	    IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
+	    bind(fd, (struct sockaddr *)&ss, ai->ai_addrlen) == -1 ||
+	    listen(fd, LISTEN_BACKLOG) == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return (-1);
+	}
+	return (fd);
+}
+
+/*
+ * All addresses that a name or the wildcard stands for; those of a family that
+ * this machine doesn't have are left out if there are others.  Returns 0, or an
+ * errno with nothing bound.
+ */
+static int
+bind_all(struct parent *p, const struct addrinfo *list, int any_port)
+{
+	const struct addrinfo	*ai;
+	struct listener		*l, *last;
+	char			 text[128];
+	in_port_t		 port, same = 0;
+	int			 bound = 0, error = 0, fd;
+
+	last = TAILQ_LAST(&p->listeners, listeners);
+	for (ai = list; ai != NULL; ai = ai->ai_next) {
+		if ((fd = bind_one(ai, same)) == -1) {
+			error = errno;
+			if (error == EAFNOSUPPORT || error == EADDRNOTAVAIL)
+				continue;
+			bound = 0;
+			break;
+		}
+		port = address_text(fd, text, sizeof(text));
+		if (any_port)
+			same = port;
+		keep_listener(p, fd, text);
+		bound++;
+	}
+	if (bound > 0) {
+		if (error != 0)
+			log_debug("an address of %s was left out: %s", text,
+			    strerror(error));
+		return (0);
+	}
+	while ((l = TAILQ_LAST(&p->listeners, listeners)) != last) {
+		TAILQ_REMOVE(&p->listeners, l, entry);
+		close(l->fd);
+		free(l);
+	}
+	return (error);
+}
+
+static void
+listen_tcp(struct parent *p, const char *text)
+{
+	struct addrinfo	 hints, *list;
+	char		 host[NI_MAXHOST], port[NI_MAXSERV];
+	const char	*reason;
+	int		 any_port, error, tries;
+
+	if (listen_split(text, host, sizeof(host), port, sizeof(port),
+	    &reason) == -1)
+		parent_refuse("listen on \"%s\": %s", text, reason);
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_family = AF_UNSPEC;
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_PASSIVE;
+	error = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints,
+	    &list);
+	if (error != 0)
+		parent_refuse("listen on \"%s\": %s: check the name", text,
+		    error == EAI_SYSTEM ? strerror(errno) :
+		    gai_strerror(error));
+	any_port = strcmp(port, "0") == 0;
+	tries = any_port ? PORT_TRIES : 1;
+	do {
+		error = bind_all(p, list, any_port);
+	} while (error == EADDRINUSE && --tries > 0);
+	freeaddrinfo(list);
+	if (error != 0)
+		refuse_address(text, error);
+}
+
+void
+parent_listen(struct parent *p)
+{
+	struct conf_listen	*cl;
+	struct listener		*l;
+	struct unixsock		 us;
+	char			 error[512];
+	const char		*path;
+	int			 fd;
+
+	TAILQ_FOREACH(cl, &p->conf->listens, entry) {
+		if (strncmp(cl->text, unix_prefix, sizeof(unix_prefix) - 1)) {
+			listen_tcp(p, cl->text);
+			continue;
+		}
+		path = cl->text + sizeof(unix_prefix) - 1;
+		fd = unixsock_listen(&us, path, cl->mode, cl->group,
+		    LISTEN_BACKLOG, error, sizeof(error));
+		if (fd == -1)
+			parent_refuse("listen on \"%s\": %s", cl->text, error);
+		l = keep_listener(p, fd, cl->text);
+		l->us = us;
+	}
+}
+
+/*
+ * Without a control socket the gateway does its work, so only one that was
+ * asked for is worth a refusal.
+ */
+void
+parent_listen_control(struct parent *p)
+{
+	const struct conf	*conf = p->conf;
+	char			 error[512];
+
+	if (conf->control[0] == '\0')
+		return;
+	p->control_fd = unixsock_listen(&p->control, conf->control,
+	    conf->control_mode, conf->control_group[0] != '\0' ?
+	    conf->control_group : NULL, CONTROL_BACKLOG, error, sizeof(error));
+	if (p->control_fd != -1)
+		return;
+	if (conf->control_set)
+		parent_refuse("control socket %s: %s", conf->control, error);
+	log_warnx("running without control socket %s: %s", conf->control,
+	    error);
+}
+
+void
+parent_listen_log(struct parent *p)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &p->listeners, entry)
+		if (log_begin(LOGL_INFO, "listening")) {
+			log_str("address", l->text);
+			log_end();
+		}
+}
+
+void
+parent_listen_remove(struct parent *p)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &p->listeners, entry)
+		unixsock_remove(&l->us);
+	unixsock_remove(&p->control);
+}

@@ -1,0 +1,247 @@
+/*
+ * The parent's event loop: signals, and what the children say.  One handler a
+ * message.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "logfile.h"
+#include "parent.h"
+
+#define START_LIMIT_S	30
+#define STAT_PERIOD_S	5
+
+static void
+on_ready(struct child *c, struct imsg *imsg)
+{
+	struct parent	*p = c->parent;
+	int		 id;
+
+	ipc_data(imsg, NULL, 0);
+	c->ready = 1;
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (!p->child[id].ready)
+			return;
+	if (p->phase == PARENT_STARTING)
+		event_base_loopbreak(p->base);
+}
+
+/* Only the start can be refused; a later fatal end is in the log. */
+static void
+on_refuse(struct child *c, struct imsg *imsg)
+{
+	struct parent	*p = c->parent;
+	size_t		 i, len = imsg_get_len(imsg);
+
+	if (p->phase != PARENT_STARTING || p->refusal[0] != '\0')
+		return;
+	if (len >= sizeof(p->refusal))
+		fatalx("%s refuses with too long a text", proc_name(c->id));
+	if (len > 0 && imsg_get_data(imsg, p->refusal, len) == -1)
+		fatal("imsg_get_data");
+	p->refusal[len] = '\0';
+	for (i = 0; i < len; i++)
+		if ((unsigned char)p->refusal[i] < 0x20)
+			p->refusal[i] = ' ';
+	event_base_loopbreak(p->base);
+}
+
+static void
+on_log(struct child *c, struct imsg *imsg)
+{
+	char		buf[sizeof(uint32_t) + LOG_MAXLINE];
+	size_t		len = imsg_get_len(imsg);
+	uint32_t	level;
+
+	if (len < sizeof(level) || len > sizeof(buf) ||
+	    imsg_get_data(imsg, buf, len) == -1)
+		fatalx("%s sent a log line of %zu bytes", proc_name(c->id),
+		    len);
+	memcpy(&level, buf, sizeof(level));
+	if (level > LOGL_FATAL)
+		fatalx("%s sent a log line of level %u", proc_name(c->id),
+		    level);
+	logfile_foreign(level, buf + sizeof(level), len - sizeof(level));
+}
+
+static void
+on_ctl_reload(struct child *c, struct imsg *imsg)
+{
+	char	text[512];
+
+	ipc_data(imsg, NULL, 0);
+	parent_reload(c->parent, text, sizeof(text));
+	ipc_send(&c->ipc, IMSG_CTL_RELOADED, imsg_get_id(imsg), -1, text,
+	    strlen(text));
+}
+
+static void
+on_ctl_log_level(struct child *c, struct imsg *imsg)
+{
+	struct parent	*p = c->parent;
+	uint32_t	 level;
+	int		 id;
+
+	ipc_data(imsg, &level, sizeof(level));
+	if (level > LOGL_FATAL)
+		fatalx("%s asks for log level %u", proc_name(c->id), level);
+	log_info("log level is %s", log_level_name(level));
+	log_set_level(level);
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		ipc_send(&p->child[id].ipc, IMSG_LOG_LEVEL, 0, -1, &level,
+		    sizeof(level));
+}
+
+static void
+on_ctl_stop(struct child *c, struct imsg *imsg)
+{
+	ipc_data(imsg, NULL, 0);
+	log_info("stopping: asked by ws-gatewayctl");
+	parent_stop(c->parent, 0);
+}
+
+static void
+dispatch(struct ipc *ipc, struct imsg *imsg)
+{
+	static const struct {
+		enum imsg_type	type;
+		int		engine_only;
+		void		(*handle)(struct child *, struct imsg *);
+	} handlers[] = {
+		{ IMSG_READY, 0, on_ready },
+		{ IMSG_REFUSE, 0, on_refuse },
+		{ IMSG_LOG, 0, on_log },
+		{ IMSG_CTL_RELOAD, 1, on_ctl_reload },
+		{ IMSG_CTL_LOG_LEVEL, 1, on_ctl_log_level },
+		{ IMSG_CTL_STOP, 1, on_ctl_stop },
+	};
+	struct child	*c = ipc->arg;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == imsg_get_type(imsg) &&
+		    (!handlers[i].engine_only || c->id == PROC_ENGINE)) {
+			handlers[i].handle(c, imsg);
+			return;
+		}
+	fatalx("message %u from %s is not for the parent",
+	    imsg_get_type(imsg), proc_name(c->id));
+}
+
+static void
+on_signal(int sig, short what, void *arg)
+{
+	struct parent	*p = arg;
+	char		 text[512];
+
+	(void)what;
+	switch (sig) {
+	case SIGTERM:
+	case SIGINT:
+		if (p->phase != PARENT_STOPPING)
+			log_info("stopping: SIG%s",
+			    sig == SIGTERM ? "TERM" : "INT");
+		parent_stop(p, 0);
+		break;
+	case SIGHUP:
+		if (p->phase == PARENT_RUNNING)
+			parent_reload(p, text, sizeof(text));
+		break;
+	case SIGUSR1:
+		logfile_reopen();
+		break;
+	case SIGCHLD:
+		parent_reap(p);
+		break;
+	}
+}
+
+static void
+on_stat(int fd, short what, void *arg)
+{
+	static const struct timeval	 period = { STAT_PERIOD_S, 0 };
+	struct parent			*p = arg;
+	struct proc_usage		 usage;
+
+	(void)fd;
+	(void)what;
+	memset(&usage, 0, sizeof(usage));
+	usage.proc = PROC_PARENT;
+	procstat_read(&usage.stat);
+	ipc_send(&p->child[PROC_ENGINE].ipc, IMSG_PROCSTAT, 0, -1, &usage,
+	    sizeof(usage));
+	event_add(p->ev_stat, &period);
+}
+
+/* Either it starts too slowly or it stops too slowly. */
+static void
+on_kill(int fd, short what, void *arg)
+{
+	struct parent	*p = arg;
+	int		 id;
+
+	(void)fd;
+	(void)what;
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
+		if (p->phase == PARENT_STARTING && !p->child[id].ready &&
+		    p->refusal[0] == '\0')
+			snprintf(p->refusal, sizeof(p->refusal),
+			    "%s was not ready within %d s",
+			    proc_name(id), START_LIMIT_S);
+		else if (p->phase == PARENT_STOPPING && p->child[id].pid != 0)
+			log_warnx("%s took too long to stop and is killed",
+			    proc_name(id));
+	}
+	if (p->phase == PARENT_STARTING)
+		event_base_loopbreak(p->base);
+	else
+		parent_kill_children(p);
+}
+
+static void
+add_events(struct parent *p)
+{
+	static const int	sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1,
+				    SIGCHLD };
+	size_t			i;
+
+	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+		if ((p->ev_signal[i] = evsignal_new(p->base, sigs[i],
+		    on_signal, p)) == NULL ||
+		    event_add(p->ev_signal[i], NULL) == -1)
+			fatalx("can't watch signals");
+	if ((p->ev_kill = evtimer_new(p->base, on_kill, p)) == NULL ||
+	    (p->ev_stat = evtimer_new(p->base, on_stat, p)) == NULL)
+		fatalx("no memory for timers");
+}
+
+void
+parent_start_loop(struct parent *p)
+{
+	static const struct timeval	limit = { START_LIMIT_S, 0 };
+
+	if ((p->base = event_base_new()) == NULL)
+		fatalx("event_base_new failed");
+	logfile_attach(p->base);
+	add_events(p);
+	parent_start_children(p, dispatch);
+	event_add(p->ev_kill, &limit);
+	event_base_dispatch(p->base);
+	if (p->refusal[0] != '\0')
+		parent_refuse("%s", p->refusal);
+	if (p->phase == PARENT_STOPPING) {
+		log_info("stopped before the start was complete");
+		exit(p->exit_code);
+	}
+	event_del(p->ev_kill);
+}
+
+void
+parent_run_loop(struct parent *p)
+{
+	on_stat(-1, 0, p);
+	event_base_dispatch(p->base);
+}

@@ -1,0 +1,97 @@
+/*
+ * The parent's paths: absolute from the start, since the working directory is
+ * left, and at last the only ones that it can still reach.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "parent.h"
+
+void
+parent_absolute(const char *cwd, char *path, size_t size)
+{
+	char	rel[PATH_MAX];
+	int	n;
+
+	if (path[0] == '/' || path[0] == '\0')
+		return;
+	strlcpy(rel, path, sizeof(rel));
+	n = snprintf(path, size, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd,
+	    rel);
+	if (n < 0 || (size_t)n >= size)
+		parent_refuse("%s: the path is too long from %s", rel, cwd);
+}
+
+void
+parent_conf_paths(struct parent *p, struct conf *conf)
+{
+	parent_absolute(p->cwd, conf->log_file, sizeof(conf->log_file));
+	parent_absolute(p->cwd, conf->pid_file, sizeof(conf->pid_file));
+	parent_absolute(p->cwd, conf->control, sizeof(conf->control));
+	parent_absolute(p->cwd, conf->chroot, sizeof(conf->chroot));
+
+	/* The file is read again after the working directory was left. */
+	if (p->conf_file[0] == '\0') {
+		strlcpy(p->conf_file, p->flags.file != NULL ? p->flags.file :
+		    CONF_FILE, sizeof(p->conf_file));
+		parent_absolute(p->cwd, p->conf_file, sizeof(p->conf_file));
+		if (p->flags.file != NULL)
+			p->flags.file = p->conf_file;
+	}
+}
+
+#define PATHS_MAX	64
+
+struct folders {
+	struct sandbox_path	list[PATHS_MAX + 1];
+	char			path[PATHS_MAX][PATH_MAX];
+	size_t			n;
+};
+
+/*
+ * The folder of a file, not the file: it is replaced by another of its name
+ * (an editor, a rotation), and a rule is for the file that is there now.
+ */
+static void
+folder_of(struct folders *f, const char *file, const char *perm)
+{
+	char	*path, *slash;
+	size_t	 i;
+
+	if (file[0] == '\0')
+		return;
+	if (f->n == PATHS_MAX)
+		parent_refuse("more than %d sockets in the file system",
+		    PATHS_MAX - 3);
+	path = f->path[f->n];
+	strlcpy(path, file, PATH_MAX);
+	slash = strrchr(path, '/');
+	slash[slash == path ? 1 : 0] = '\0';
+	for (i = 0; i < f->n; i++)
+		if (strcmp(f->list[i].path, path) == 0 &&
+		    strcmp(f->list[i].perm, perm) == 0)
+			return;
+	f->list[f->n].path = path;
+	f->list[f->n].perm = perm;
+	f->n++;
+}
+
+void
+parent_confine(struct parent *p)
+{
+	static struct folders	 f;
+	static struct conf_process stay;	/* the parent drops nothing */
+	struct listener		*l;
+
+	folder_of(&f, p->conf_file, "r");
+	folder_of(&f, p->conf->log_file, "rwc");
+	folder_of(&f, p->conf->pid_file, "rwc");
+	TAILQ_FOREACH(l, &p->listeners, entry)
+		if (l->us.made)
+			folder_of(&f, l->us.path, "rwc");
+	if (p->control.made)
+		folder_of(&f, p->control.path, "rwc");
+	proc_confine(SANDBOX_PARENT, &stay,
+	    (enum sandbox_mode)p->conf->s.sandbox, f.list);
+}

@@ -1,0 +1,180 @@
+/*
+ * A configuration printed in the language of the file, complete: what was left
+ * to a default is said, too.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "conf_set.h"
+#include "log.h"
+
+struct out {
+	void	(*emit)(const char *, void *);
+	void	 *arg;
+};
+
+static void	out(const struct out *, const char *, ...)
+		    __attribute__((__format__(printf, 2, 3)));
+
+static void
+out(const struct out *o, const char *fmt, ...)
+{
+	va_list	 ap;
+	char	*line;
+
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) == -1)
+		fatal("configuration");
+	va_end(ap);
+	o->emit(line, o->arg);
+	freezero(line, strlen(line));
+}
+
+/* In quotes, as the lexer takes them off.  Twice the length and quotes fit. */
+static char *
+quote(const char *s, char *buf, size_t size)
+{
+	size_t	n;
+
+	n = 0;
+	buf[n++] = '"';
+	for (; *s != '\0' && n + 4 <= size; s++) {
+		if (*s == '"' || *s == '\\')
+			buf[n++] = '\\';
+		buf[n++] = *s;
+	}
+	buf[n++] = '"';
+	buf[n] = '\0';
+	return (buf);
+}
+
+static void
+print_string(const struct out *o, const char *name, const char *value)
+{
+	char	q[2 * PATH_MAX + 3];
+
+	if (*value != '\0')
+		out(o, "%s %s", name, quote(value, q, sizeof(q)));
+}
+
+/* What a unix socket has behind its path. */
+static void
+print_socket(const struct out *o, const char *name, const char *path,
+    mode_t mode, const char *group)
+{
+	char	q[2 * PATH_MAX + 3], g[2 * CONF_MAXUSER + 3];
+
+	quote(path, q, sizeof(q));
+	if (group != NULL && *group != '\0')
+		out(o, "%s %s mode %04o group %s", name, q, (unsigned)mode,
+		    quote(group, g, sizeof(g)));
+	else
+		out(o, "%s %s mode %04o", name, q, (unsigned)mode);
+}
+
+static void
+print_listens(const struct out *o, const struct conf *conf)
+{
+	const struct conf_listen	*l;
+
+	TAILQ_FOREACH(l, &conf->listens, entry)
+		if (strncmp(l->text, "unix:", strlen("unix:")) == 0)
+			print_socket(o, "listen on", l->text, l->mode,
+			    l->group);
+		else
+			print_string(o, "listen on", l->text);
+}
+
+static void
+print_database(const struct out *o, const struct conf *conf, int secrets)
+{
+	char	dsn[CONF_MAXDSN + 16], q[2 * sizeof(dsn) + 3];
+
+	if (secrets || conf->db != DB_MYSQL)
+		strlcpy(dsn, conf->dsn, sizeof(dsn));
+	else
+		dsn_mask(conf->dsn, dsn, sizeof(dsn));
+	out(o, "database %s %s%s", conf->db == DB_MYSQL ? "mysql" : "sqlite",
+	    quote(dsn, q, sizeof(q)), conf->db_create ? " create" : "");
+	explicit_bzero(dsn, sizeof(dsn));
+	explicit_bzero(q, sizeof(q));
+}
+
+static void
+print_origins(const struct out *o, const struct conf *conf)
+{
+	const struct conf_string	*cs;
+
+	if (TAILQ_EMPTY(&conf->origins))
+		return;
+	out(o, "origins {");
+	TAILQ_FOREACH(cs, &conf->origins, entry)
+		out(o, "\t\"%s\"", cs->s);
+	out(o, "}");
+}
+
+static const char *
+value(const struct conf *conf, const char *block, const char *name,
+    char *buf, size_t size)
+{
+	const struct setting	*row;
+
+	row = setting_by_name(block, name);
+	return (setting_format(row, setting_get(&conf->s, row), buf, size));
+}
+
+static void
+print_blocks(const struct out *o, const struct conf *conf)
+{
+	const struct setting	*row;
+	const char		*block;
+	char			 buf[64];
+	size_t			 i;
+
+	block = NULL;
+	for (i = 0; i < settings_count; i++) {
+		row = &settings_table[i];
+		if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX)
+			continue;
+		if (block == NULL || strcmp(block, row->block) != 0) {
+			if (block != NULL)
+				out(o, "}");
+			block = row->block;
+			out(o, "%s {", block);
+		}
+		out(o, "\t%s %s", row->name, setting_format(row,
+		    setting_get(&conf->s, row), buf, sizeof(buf)));
+	}
+	if (block != NULL)
+		out(o, "}");
+}
+
+void
+conf_print(const struct conf *conf, int secrets,
+    void (*emit)(const char *line, void *arg), void *arg)
+{
+	struct out	o;
+	char		buf[64];
+
+	o.emit = emit;
+	o.arg = arg;
+	print_listens(&o, conf);
+	print_database(&o, conf, secrets);
+	print_string(&o, "user", conf->user);
+	print_string(&o, "chroot", conf->chroot);
+	if (conf->control[0] == '\0')
+		out(&o, "no control");
+	else
+		print_socket(&o, "control", conf->control, conf->control_mode,
+		    conf->control_group);
+	print_string(&o, "pid file", conf->pid_file);
+	print_string(&o, "log file", conf->log_file);
+	out(&o, "log level %s", value(conf, "log", "level", buf, sizeof(buf)));
+	out(&o, "sandbox %s", value(conf, "", "sandbox", buf, sizeof(buf)));
+	out(&o, "daemonize %s", conf->daemonize ? "yes" : "no");
+	print_origins(&o, conf);
+	print_blocks(&o, conf);
+}

@@ -1,0 +1,153 @@
+/* Servers that publish: cached tokens and their rates. */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine.h"
+#include "log.h"
+#include "metrics.h"
+#include "publisher.h"
+
+#define MAX_PUBLISHERS	65536	/* the least recently used makes room */
+
+#define NS_PER_MS	1000000ULL
+#define NS_PER_S	1000000000ULL
+
+RB_HEAD(publisher_tree, publisher);
+TAILQ_HEAD(publisher_list, publisher);
+
+static int	publisher_cmp(const struct publisher *,
+		    const struct publisher *);
+
+RB_PROTOTYPE(publisher_tree, publisher, entry, publisher_cmp)
+RB_GENERATE(publisher_tree, publisher, entry, publisher_cmp)
+
+static struct publisher_tree	publishers = RB_INITIALIZER(&publishers);
+static struct publisher_list	by_age = TAILQ_HEAD_INITIALIZER(by_age);
+static size_t			npublishers;
+
+static int
+publisher_cmp(const struct publisher *a, const struct publisher *b)
+{
+	if (a->token_len != b->token_len)
+		return (a->token_len < b->token_len ? -1 : 1);
+	return (memcmp(a->token, b->token, a->token_len));
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec	 ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
+		fatal("clock_gettime");
+	return ((uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec);
+}
+
+static struct publisher *
+publisher_get(const uint8_t *token, size_t len)
+{
+	struct publisher	 key;
+
+	key.token_len = (uint8_t)len;
+	memcpy(key.token, token, len);
+	return (RB_FIND(publisher_tree, &publishers, &key));
+}
+
+static void
+publisher_free(struct publisher *p)
+{
+	RB_REMOVE(publisher_tree, &publishers, p);
+	TAILQ_REMOVE(&by_age, p, age);
+	npublishers--;
+	explicit_bzero(p, sizeof(*p));
+	free(p);
+}
+
+/* Drop from the old end what would be new again if it came back. */
+static void
+publisher_expire(void)
+{
+	struct publisher	*p;
+	uint64_t		 ms = now_ms(), ns = now_ns();
+
+	while ((p = TAILQ_FIRST(&by_age)) != NULL &&
+	    ((p->valid_until <= ms && p->tat <= ns) ||
+	    npublishers > MAX_PUBLISHERS))
+		publisher_free(p);
+}
+
+struct publisher *
+publisher_find(const uint8_t *token, size_t len)
+{
+	struct publisher	*p = publisher_get(token, len);
+
+	if (p == NULL || p->valid_until <= now_ms())
+		return (NULL);
+	metrics.cache_hits++;
+	TAILQ_REMOVE(&by_age, p, age);
+	TAILQ_INSERT_TAIL(&by_age, p, age);
+	return (p);
+}
+
+struct publisher *
+publisher_learn(const uint8_t *token, size_t len,
+    const struct store_result *res)
+{
+	struct publisher	*p;
+	uint64_t		 ttl = engine.conf.token_cache;
+
+	publisher_expire();
+	if ((p = publisher_get(token, len)) == NULL) {
+		if ((p = calloc(1, sizeof(*p))) == NULL)
+			fatal("publisher");
+		p->token_len = (uint8_t)len;
+		memcpy(p->token, token, len);
+		RB_INSERT(publisher_tree, &publishers, p);
+		npublishers++;
+	} else
+		TAILQ_REMOVE(&by_age, p, age);
+	TAILQ_INSERT_TAIL(&by_age, p, age);
+	if (res->ttl < (int64_t)ttl)
+		ttl = res->ttl > 0 ? (uint64_t)res->ttl : 0;
+	p->valid_until = now_ms() + ttl;
+	p->subject_len = res->subject_len;
+	memcpy(p->subject, res->subject, res->subject_len);
+	return (p);
+}
+
+void
+publisher_forget(const uint8_t *token, size_t len)
+{
+	struct publisher	*p = publisher_get(token, len);
+
+	if (p != NULL)
+		publisher_free(p);
+}
+
+unsigned
+publisher_take(struct publisher *p)
+{
+	uint64_t	 now, period, interval, tat;
+
+	if (engine.conf.rate_limit == 0)
+		return (0);
+	/*
+	 * A bucket in one number, the time at which it will be full again
+	 * (generic cell rate algorithm): a message moves it by an interval,
+	 * and it may be at most a period ahead.
+	 */
+	now = now_ns();
+	period = engine.conf.rate_period * NS_PER_MS;
+	interval = period / engine.conf.rate_limit;
+	tat = p->tat > now ? p->tat : now;
+	if (tat + interval > now + period)
+		return ((unsigned)((tat + interval - now - period +
+		    NS_PER_S - 1) / NS_PER_S));
+	p->tat = tat + interval;
+	return (0);
+}

@@ -1,0 +1,162 @@
+/* Messages for players who are away. */
+#include <sys/queue.h>
+
+#include <stdlib.h>
+
+#include "conn.h"
+#include "engine.h"
+#include "frame.h"
+#include "hub.h"
+#include "log.h"
+#include "metrics.h"
+#include "monitor.h"
+#include "queue.h"
+#include "timer.h"
+
+static struct queued_list	 queue_all = TAILQ_HEAD_INITIALIZER(queue_all);
+static struct timer		 queue_timer;
+
+static void	queue_expire(struct timer *);
+
+static void
+queue_arm(void)
+{
+	struct queued	*q = TAILQ_FIRST(&queue_all);
+	uint64_t	 now = now_ms();
+
+	if (q == NULL)
+		timer_cancel(&queue_timer);
+	else
+		timer_set(&queue_timer, q->expires > now ? q->expires - now : 0,
+		    queue_expire);
+}
+
+static void
+queue_remove(struct queued *q)
+{
+	struct player	*p = q->player;
+
+	TAILQ_REMOVE(&queue_all, q, all);
+	TAILQ_REMOVE(&p->queue, q, entry);
+	p->queued_bytes -= q->frame->len;
+	metrics.queue_bytes -= q->frame->len;
+	metrics.queue_messages--;
+	if (--p->nqueued == 0)
+		metrics.queue_players--;
+	frame_unref(q->frame);
+	free(q);
+}
+
+static void
+queue_drop(struct queued *q, enum drop_reason reason)
+{
+	metrics.dropped[reason]++;
+	if (monitor_on(CTL_EV_DROP))
+		monitor_event(CTL_EV_DROP, q->player->id, q->player->len, NULL,
+		    q->frame, 0, drop_reason_name(reason));
+	queue_remove(q);
+}
+
+static void
+queue_expire(struct timer *t)
+{
+	struct queued	*q;
+	struct player	*p;
+	uint64_t	 now = now_ms();
+
+	(void)t;
+	while ((q = TAILQ_FIRST(&queue_all)) != NULL && q->expires <= now) {
+		p = q->player;
+		metrics.queue_expired++;
+		if (monitor_on(CTL_EV_DROP))
+			monitor_event(CTL_EV_DROP, p->id, p->len, NULL,
+			    q->frame, 0, "expired");
+		queue_remove(q);
+		hub_release(p);
+	}
+	queue_arm();
+}
+
+/* Both totals hold with one more message of LEN bytes: the oldest go. */
+static void
+queue_make_room(const struct player *keep, uint32_t len)
+{
+	struct queued	*q;
+	struct player	*p;
+
+	while ((q = TAILQ_FIRST(&queue_all)) != NULL &&
+	    (metrics.queue_messages >= engine.conf.queue_total_messages ||
+	    metrics.queue_bytes + len > engine.conf.queue_total_bytes)) {
+		p = q->player;
+		queue_drop(q, DROP_QUEUE_TOTAL);
+		if (p != keep)
+			hub_release(p);
+	}
+}
+
+int
+queue_push(struct player *p, struct frame *f)
+{
+	struct queued	*q, *before;
+
+	if (engine.conf.max_queued == 0 ||
+	    f->len > engine.conf.queue_total_bytes) {
+		metrics.dropped[DROP_NO_QUEUE]++;
+		if (monitor_on(CTL_EV_DROP))
+			monitor_event(CTL_EV_DROP, p->id, p->len, NULL, f, 0,
+			    drop_reason_name(DROP_NO_QUEUE));
+		return (0);
+	}
+	while (p->nqueued >= engine.conf.max_queued)
+		queue_drop(TAILQ_FIRST(&p->queue), DROP_QUEUE_FULL);
+	queue_make_room(p, f->len);
+	if ((q = calloc(1, sizeof(*q))) == NULL)
+		fatal("offline queue");
+	q->player = p;
+	q->frame = frame_ref(f);
+	q->since = now_ms();
+	q->expires = q->since + engine.conf.offline_ttl;
+	TAILQ_INSERT_TAIL(&p->queue, q, entry);
+	/* At the end, unless a reload has shortened the time to live. */
+	before = TAILQ_LAST(&queue_all, queued_list);
+	while (before != NULL && before->expires > q->expires)
+		before = TAILQ_PREV(before, queued_list, all);
+	if (before == NULL)
+		TAILQ_INSERT_HEAD(&queue_all, q, all);
+	else
+		TAILQ_INSERT_AFTER(&queue_all, before, q, all);
+	if (p->nqueued++ == 0)
+		metrics.queue_players++;
+	p->queued_bytes += f->len;
+	metrics.queue_bytes += f->len;
+	metrics.queue_messages++;
+	metrics.queued++;
+	if (monitor_on(CTL_EV_QUEUE))
+		monitor_event(CTL_EV_QUEUE, p->id, p->len, NULL, f, 0, NULL);
+	if (TAILQ_FIRST(&queue_all) == q)
+		queue_arm();
+	return (1);
+}
+
+void
+queue_flush(struct player *p, struct conn *c)
+{
+	struct queued	*q;
+	uint64_t	 now = now_ms();
+
+	while ((q = TAILQ_FIRST(&p->queue)) != NULL) {
+		/* The timer may be a tick late. */
+		if (q->expires <= now) {
+			metrics.queue_expired++;
+			queue_remove(q);
+			continue;
+		}
+		conn_send_backlog(c, q->frame);
+		metrics.queue_flushed++;
+		if (monitor_on(CTL_EV_FLUSH))
+			monitor_event(CTL_EV_FLUSH, NULL, 0, c, q->frame, 1,
+			    NULL);
+		queue_remove(q);
+	}
+	queue_arm();
+}

@@ -1,0 +1,30 @@
+/*
+ * The offline queue: messages that wait for a player, bounded a player and as
+ * a whole, each for its time to live.  Expiry costs what expires.
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+struct frame;
+struct player;
+struct conn;
+
+struct queued {
+	TAILQ_ENTRY(queued)	 all;		/* soonest expiry first */
+	TAILQ_ENTRY(queued)	 entry;		/* of the player */
+	struct player		*player;
+	struct frame		*frame;
+	uint64_t		 since;		/* ms, monotonic */
+	uint64_t		 expires;
+};
+
+/* Returns 1 when it was taken, 0 when queueing is off. */
+int	queue_push(struct player *, struct frame *);
+/* Give everything to a connection, oldest first. */
+void	queue_flush(struct player *, struct conn *);
+
+#endif /* QUEUE_H */

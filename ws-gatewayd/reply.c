@@ -1,0 +1,172 @@
+/* HTTP responses. */
+#include <sys/types.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "conn.h"
+#include "engine.h"
+#include "frame.h"
+#include "log.h"
+#include "monitor.h"
+#include "request.h"
+
+#define MAXHEAD		1024	/* of a response, without the body */
+
+static const struct {
+	int		 status;
+	const char	*text;
+	const char	*extra;
+} refusals[REFUSE_REASONS] = {
+	[REFUSE_MISSING_TOKEN] = { 401, "missing token",
+	    "WWW-Authenticate: Bearer\r\n" },
+	[REFUSE_INVALID_TOKEN] = { 401, "invalid token",
+	    "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n" },
+	[REFUSE_SERVER_TOKEN] = { 403, "invalid server token", "" },
+	[REFUSE_PLAYER_CONNS] = { 429, "too many connections",
+	    "Retry-After: 5\r\n" },
+	[REFUSE_CONNS] = { 503, "too many connections", "Retry-After: 5\r\n" },
+	[REFUSE_METHOD] = { 405, "method not allowed", "Allow: GET\r\n" },
+	[REFUSE_POST_ONLY] = { 405, "method not allowed", "Allow: POST\r\n" },
+	[REFUSE_HANDSHAKE] = { 400, "bad handshake", "" },
+	[REFUSE_VERSION] = { 426, "unsupported WebSocket version",
+	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" },
+	[REFUSE_ORIGIN] = { 403, "origin not allowed", "" },
+	[REFUSE_RATE] = { 429, "rate limit", "" },
+	[REFUSE_BODY] = { 400, "bad request", "" },
+	[REFUSE_TOO_LARGE] = { 413, "body too large", "" },
+	[REFUSE_HTTP] = { 400, "bad request", "" },
+	[REFUSE_TIMEOUT] = { 408, "request timeout", "" },
+	[REFUSE_NOT_FOUND] = { 404, "not found", "" },
+	[REFUSE_STORE] = { 503, "token database unavailable",
+	    "Retry-After: 2\r\n" },
+	[REFUSE_DRAINING] = { 503, "draining", "Retry-After: 5\r\n" },
+};
+
+/* "Date: ...\r\n", made anew once a second (RFC 9110, 6.6.1). */
+static const char *
+reply_date(void)
+{
+	static char	 line[64];
+	static time_t	 last = -1;
+	time_t		 now = time(NULL);
+	struct tm	 tm;
+
+	if (now != last && gmtime_r(&now, &tm) != NULL) {
+		strftime(line, sizeof(line),
+		    "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+		last = now;
+	}
+	return (line);
+}
+
+void
+reply(struct conn *c, int status, const char *type, const char *extra,
+    const void *body, size_t len)
+{
+	struct request	*r = c->req;
+	struct frame	*f;
+	char		 head[MAXHEAD];
+	const char	*connection = "";
+	int		 n, close;
+
+	/* A body that was announced and not asked for may never come. */
+	close = c->closeafter || !r->http.keepalive || engine.stopping ||
+	    (r->http.expect_continue && !r->continued) ||
+	    r->http.length > engine.conf.max_body;
+	if (close)
+		connection = "Connection: close\r\n";
+	else if (r->http.minor == 0)
+		connection = "Connection: keep-alive\r\n";
+	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n%s%s%s"
+	    "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n"
+	    "Content-Length: %zu\r\n\r\n", status, http_reason(status),
+	    reply_date(), connection, extra, type, len);
+	if (n < 0 || (size_t)n >= sizeof(head))
+		fatalx("response head of %d bytes", n);
+	if (r->http.method == HTTP_HEAD)
+		len = 0;
+	f = frame_room((size_t)n + len);
+	memcpy(f->data, head, (size_t)n);
+	if (len > 0)
+		memcpy(f->data + n, body, len);
+	r->answered = 1;
+	conn_send(c, f, 1);
+	frame_unref(f);
+	if (close)
+		c->closeafter = 1;
+}
+
+static void
+reply_line(struct conn *c, int status, const char *extra, const char *text)
+{
+	char	 line[256];
+	int	 n;
+
+	n = snprintf(line, sizeof(line), "%s\n", text);
+	if (n < 0 || (size_t)n >= sizeof(line))
+		fatalx("reply of %d bytes", n);
+	reply(c, status, "text/plain; charset=utf-8", extra, line, (size_t)n);
+}
+
+static void
+reply_count(struct conn *c, enum refuse_reason reason)
+{
+	metrics.refused[reason]++;
+	if (monitor_on(CTL_EV_REFUSE))
+		monitor_event(CTL_EV_REFUSE, NULL, 0, c, NULL, 0,
+		    refuse_reason_name(reason));
+}
+
+void
+reply_refuse_text(struct conn *c, enum refuse_reason reason, const char *text)
+{
+	reply_count(c, reason);
+	if (reason == REFUSE_TOO_LARGE)
+		c->closeafter = 1;
+	reply_line(c, refusals[reason].status, refusals[reason].extra, text);
+}
+
+void
+reply_refuse(struct conn *c, enum refuse_reason reason)
+{
+	reply_refuse_text(c, reason, refusals[reason].text);
+}
+
+void
+reply_rate(struct conn *c, unsigned seconds)
+{
+	char	 extra[64];
+
+	reply_count(c, REFUSE_RATE);
+	snprintf(extra, sizeof(extra), "Retry-After: %u\r\n", seconds);
+	reply_line(c, refusals[REFUSE_RATE].status, extra,
+	    refusals[REFUSE_RATE].text);
+}
+
+void
+reply_error(struct conn *c, int status, const char *reason)
+{
+	/* Where the next request would start can't be known. */
+	c->closeafter = 1;
+	reply_line(c, status, "", reason);
+}
+
+void
+reply_upgrade(struct conn *c, const char accept[WS_ACCEPTLEN], int bearer)
+{
+	struct frame	*f;
+	char		 head[MAXHEAD];
+	int		 n;
+
+	n = snprintf(head, sizeof(head), "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %.*s\r\n%s\r\n", WS_ACCEPTLEN, accept,
+	    bearer ? "Sec-WebSocket-Protocol: bearer\r\n" : "");
+	if (n < 0 || (size_t)n >= sizeof(head))
+		fatalx("response head of %d bytes", n);
+	f = frame_bytes(head, (size_t)n);
+	conn_send(c, f, 1);
+	frame_unref(f);
+}

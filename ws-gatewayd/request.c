@@ -1,0 +1,317 @@
+/*
+ * Requests, one after the other on a connection: head, token, body, answer.
+ */
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conn.h"
+#include "engine.h"
+#include "frame.h"
+#include "log.h"
+#include "request.h"
+
+#define MAXOUT		262144	/* of answers that nobody reads: wait */
+#define BODY_FIRST	4096	/* first allocation of a chunked body */
+
+static void	request_timer(struct timer *);
+
+static struct conn *
+timer_conn(struct timer *t)
+{
+	return ((struct conn *)((char *)t - offsetof(struct conn, timer)));
+}
+
+struct conn *
+lookup_conn(struct lookup_waiter *w)
+{
+	return ((struct conn *)((char *)w - offsetof(struct conn, lookup)));
+}
+
+static void
+request_timer(struct timer *t)
+{
+	struct conn	*c = timer_conn(t);
+
+	lookup_cancel(&c->lookup);
+	if (c->state == CONN_HTTP && c->req != NULL && !c->req->answered &&
+	    !output_pending(c)) {
+		metrics.refused[REFUSE_TIMEOUT]++;
+		reply_error(c, 408, "request timeout");
+		return;
+	}
+	conn_drop(c, CLOSE_EOF);
+}
+
+void
+request_idle(struct conn *c)
+{
+	if (c->req != NULL) {
+		if (c->req->phase != REQUEST_LOOKUP)
+			conn_resume(c);
+		return;
+	}
+	/* A client that has not asked for anything yet is about to. */
+	timer_set(&c->timer, c->served ? engine.conf.keepalive_timeout :
+	    engine.conf.request_timeout, request_timer);
+	conn_resume(c);
+}
+
+void
+request_free(struct conn *c)
+{
+	struct request	*r = c->req;
+
+	if (r == NULL)
+		return;
+	c->req = NULL;
+	free(r->body);
+	free(r);
+}
+
+static struct request *
+request_new(struct conn *c)
+{
+	struct request	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		fatal("request");
+	http_init(&r->http, (uint32_t)engine.conf.max_request_line,
+	    (uint32_t)engine.conf.max_header);
+	r->refuse = -1;
+	c->req = r;
+	metrics.requests++;
+	timer_set(&c->timer, engine.conf.request_timeout, request_timer);
+	return (r);
+}
+
+static size_t
+request_head(struct conn *c, struct request *r, const char *data, size_t len)
+{
+	struct http_parser	*p = &r->http;
+
+	switch (http_head(p, data, len)) {
+	case HTTP_AGAIN:
+		return (0);
+	case HTTP_ERROR:
+		metrics.refused[REFUSE_HTTP]++;
+		reply_error(c, p->status, p->reason);
+		return (len);
+	case HTTP_OK:
+		break;
+	}
+	r->phase = REQUEST_BODY;
+	r->endpoint = endpoint_find(data + p->path.off, p->path.len);
+	if (r->endpoint == NULL)
+		reply_refuse(c, REFUSE_NOT_FOUND);
+	else
+		r->endpoint->head(c, r, data);
+	return (p->head_len);
+}
+
+void
+request_body(struct conn *c, struct request *r)
+{
+	static const char	 more[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct frame		*f;
+
+	if (!r->http.chunked && !r->http.has_length) {
+		reply_error(c, 411, "length required");
+		metrics.refused[REFUSE_BODY]++;
+		return;
+	}
+	if (r->http.length > engine.conf.max_body) {
+		reply_refuse(c, REFUSE_TOO_LARGE);
+		return;
+	}
+	if (r->http.expect_continue) {
+		r->continued = 1;
+		f = frame_bytes(more, sizeof(more) - 1);
+		conn_send(c, f, 1);
+		frame_unref(f);
+	}
+}
+
+/* Keep a piece of the body until the rest is there. */
+static void
+body_append(struct request *r, const char *data, size_t n)
+{
+	char	*body;
+	size_t	 size;
+
+	if (r->nbody + n > r->body_size) {
+		size = r->body_size == 0 ? BODY_FIRST : r->body_size * 2;
+		if (size < r->nbody + n)
+			size = r->nbody + n;
+		if (size < r->http.length)
+			size = (size_t)r->http.length;
+		if ((body = realloc(r->body, size)) == NULL)
+			fatal("body of %zu bytes", size);
+		r->body = body;
+		r->body_size = size;
+	}
+	memcpy(r->body + r->nbody, data, n);
+	r->nbody += n;
+}
+
+/* The request has been read whole and is answered. */
+static void
+request_done(struct conn *c)
+{
+	request_free(c);
+	c->served = 1;
+	if (!output_pending(c))
+		request_idle(c);
+}
+
+/* The connection is of no more use, once its answer is out. */
+static void
+request_close(struct conn *c)
+{
+	c->closeafter = 1;
+	if (!output_pending(c))
+		conn_linger(c);
+}
+
+/* A piece of the body came; LAST when it is whole. */
+static void
+request_piece(struct conn *c, struct request *r, const char *data, size_t n,
+    int last)
+{
+	if (r->answered) {
+		r->discarded += n;
+		if (r->discarded > engine.conf.max_body)
+			request_close(c);
+	} else if (r->nbody + n > engine.conf.max_body) {
+		reply_refuse(c, REFUSE_TOO_LARGE);
+	} else if (!last) {
+		body_append(r, data, n);
+	} else if (r->nbody > 0) {
+		body_append(r, data, n);
+		r->endpoint->body(c, r, r->body, r->nbody);
+	} else
+		r->endpoint->body(c, r, data, n);
+}
+
+static size_t
+request_read_body(struct conn *c, struct request *r, const char *buf,
+    size_t len)
+{
+	enum http_result	 res;
+	const char		*data;
+	size_t			 used = 0, n, ndata;
+
+	do {
+		res = http_body(&r->http, buf + used, len - used, &n, &data,
+		    &ndata);
+		used += n;
+		if (res == HTTP_ERROR) {
+			if (!r->answered) {
+				metrics.refused[REFUSE_HTTP]++;
+				reply_error(c, r->http.status, r->http.reason);
+			} else
+				request_close(c);
+			return (len);
+		}
+		if (ndata > 0 || res == HTTP_OK)
+			request_piece(c, r, data, ndata, res == HTTP_OK);
+		if (c->state != CONN_HTTP || c->closeafter)
+			break;
+	} while (res == HTTP_AGAIN && n > 0);
+	if (res == HTTP_OK && c->state == CONN_HTTP)
+		request_done(c);
+	return (used);
+}
+
+size_t
+request_input(struct conn *c, uint8_t *data, size_t len)
+{
+	struct request	*r = c->req;
+	const char	*text = (const char *)data;
+	size_t		 used = 0;
+
+	if (c->closeafter)
+		return (len);
+	if (c->out.bytes > MAXOUT) {
+		conn_pause(c);
+		return (0);
+	}
+	if (r == NULL)
+		r = request_new(c);
+	if (r->phase == REQUEST_HEAD) {
+		used = request_head(c, r, text, len);
+		if (used == 0 || c->state != CONN_HTTP || c->req != r)
+			return (used);
+	}
+	if (r->phase == REQUEST_BODY && !c->closeafter)
+		used += request_read_body(c, r, text + used, len - used);
+	return (used);
+}
+
+void
+request_token(struct conn *c, const void *token, size_t len)
+{
+	if (len > TOKEN_MAX) {
+		c->token_len = TOKEN_TOO_LONG;
+		return;
+	}
+	c->token_len = (uint8_t)len;
+	memcpy(c->token, token, len);
+}
+
+int
+request_bearer(struct conn *c, const struct http_parser *p, const char *head)
+{
+	static const char		 scheme[] = "Bearer ";
+	const struct http_header	*h;
+	const char			*value;
+	size_t				 len;
+
+	if ((h = http_find(p, head, "Authorization")) == NULL)
+		return (0);
+	value = head + h->value.off;
+	len = h->value.len;
+	if (len < sizeof(scheme) - 1 ||
+	    strncasecmp(value, scheme, sizeof(scheme) - 1) != 0)
+		return (0);
+	value += sizeof(scheme) - 1;
+	len -= sizeof(scheme) - 1;
+	while (len > 0 && *value == ' ') {
+		value++;
+		len--;
+	}
+	if (len == 0)
+		return (0);
+	request_token(c, value, len);
+	return (1);
+}
+
+void
+request_lookup(struct conn *c, enum token_kind kind,
+    void (*done)(struct lookup_waiter *, enum store_status,
+    const struct store_result *))
+{
+	if (lookup_start(&c->lookup, kind, c->token, c->token_len, done) ==
+	    -1) {
+		reply_refuse(c, REFUSE_STORE);
+		return;
+	}
+	c->req->phase = REQUEST_LOOKUP;
+	conn_pause(c);
+}
+
+void
+request_continue(struct conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->req != NULL && !c->closeafter) {
+		c->req->phase = REQUEST_BODY;
+		/* A body of no bytes is whole without another read. */
+		(void)request_read_body(c, c->req, "", 0);
+	}
+	conn_resume(c);
+}

@@ -1,0 +1,104 @@
+/*
+ * An HTTP request in progress, from its first byte to the end of its body.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http.h"
+#include "metrics.h"
+#include "proc.h"
+#include "ws.h"
+
+struct conn;
+struct request;
+
+enum request_phase {
+	REQUEST_HEAD,
+	REQUEST_LOOKUP,		/* awaits the store; the connection is paused */
+	REQUEST_BODY
+};
+
+/* What answers at a path. */
+struct endpoint {
+	const char	*path;
+	/* The head is whole: answer, or ask for the body by request_body(). */
+	void		(*head)(struct conn *, struct request *,
+			    const char *head);
+	/* The body is whole. */
+	void		(*body)(struct conn *, struct request *,
+			    const char *body, size_t len);
+};
+
+struct request {
+	struct http_parser	 http;
+	enum request_phase	 phase;
+	const struct endpoint	*endpoint;
+	uint8_t			 answered;	/* what is left is discarded */
+	uint8_t			 continued;	/* 100 was sent */
+	char			*body;		/* as far as it was kept */
+	size_t			 nbody;
+	size_t			 body_size;
+	uint64_t		 discarded;
+
+	/* handshake.c: what the head said, until the token is known */
+	int			 refuse;	/* enum refuse_reason, or -1 */
+	uint8_t			 bearer;	/* select that subprotocol */
+	char			 accept[WS_ACCEPTLEN];
+
+	/* publish.c: the server whose token was good */
+	uint8_t			 subject_len;
+	uint8_t			 subject[SUBJECT_MAX];
+};
+
+/* The endpoint of a path, or NULL. */
+const struct endpoint *endpoint_find(const char *path, size_t len);
+
+/* Accept the body: a 100 goes out when it is awaited. */
+void	request_body(struct conn *, struct request *);
+/* Look the connection's token up; DONE finds the request in c->req. */
+void	request_lookup(struct conn *, enum token_kind,
+	    void (*done)(struct lookup_waiter *, enum store_status,
+	    const struct store_result *));
+/* Back from a lookup: what was read meanwhile is looked at. */
+void	request_continue(struct conn *);
+struct conn *lookup_conn(struct lookup_waiter *);
+
+/*
+ * The token of an "Authorization: Bearer TOKEN" header into c->token; returns
+ * 0 when there is none.  One over TOKEN_MAX gives the length TOKEN_TOO_LONG.
+ */
+#define TOKEN_TOO_LONG	(TOKEN_MAX + 1)
+int	request_bearer(struct conn *, const struct http_parser *,
+	    const char *head);
+/* Remember a token, or that it is too long. */
+void	request_token(struct conn *, const void *, size_t);
+
+/*
+ * reply.c: the answer to the request in progress, once.  EXTRA are whole
+ * header lines or "".  Every answer but the last one of a connection leaves it
+ * open for the next request.
+ */
+void	reply(struct conn *, int status, const char *type, const char *extra,
+	    const void *body, size_t len);
+/* A line of text, counted as a refusal. */
+void	reply_refuse(struct conn *, enum refuse_reason);
+/* The same with a line of its own. */
+void	reply_refuse_text(struct conn *, enum refuse_reason, const char *text);
+/* 429 with Retry-After. */
+void	reply_rate(struct conn *, unsigned seconds);
+/* What could not be parsed: STATUS and reason are the parser's. */
+void	reply_error(struct conn *, int status, const char *reason);
+/* 101: from now on it is a WebSocket. */
+void	reply_upgrade(struct conn *, const char accept[WS_ACCEPTLEN],
+	    int bearer);
+
+/* handshake.c, publish.c */
+void	handshake_head(struct conn *, struct request *, const char *);
+void	publish_head(struct conn *, struct request *, const char *);
+void	publish_body(struct conn *, struct request *, const char *, size_t);
+void	broadcast_body(struct conn *, struct request *, const char *, size_t);
+
+#endif /* REQUEST_H */

@@ -1,0 +1,286 @@
+/*
+ * The store: the one process that holds the token database and its
+ * credentials.  It opens the database while it may, confines itself, and then
+ * answers the engine.
+ */
+#include <sys/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "sandbox.h"
+#include "store.h"
+
+#define GONE_GRACE_S	2	/* for the parent, to say that all is over */
+
+struct store	store;
+
+static struct settings		 new_settings;
+static struct conf_database	 new_database;
+static int			 new_has_database;
+static int			 running;
+static int			 engine_fd = -1;
+static struct event		 gone_event;
+
+static void
+on_gone_timeout(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	fatalx("the engine is gone");
+}
+
+/*
+ * The engine may just have been quicker at stopping: then the parent says so,
+ * or is gone itself, within the time that it is given here.
+ */
+static void
+engine_gone(struct ipc *ipc)
+{
+	static const struct timeval	grace = { GONE_GRACE_S, 0 };
+
+	ipc_close(ipc);
+	event_assign(&gone_event, store.base, -1, 0, on_gone_timeout, NULL);
+	event_add(&gone_event, &grace);
+}
+
+static void
+on_lookup(struct imsg *imsg)
+{
+	static struct store_lookup	q[MAX_IMSGSIZE /
+					    sizeof(struct store_lookup)];
+	size_t				len = imsg_get_len(imsg);
+
+	if (len == 0 || len % sizeof(q[0]) != 0 || len > sizeof(q))
+		fatalx("the engine sent lookups of %zu bytes", len);
+	ipc_data(imsg, q, len);
+	store_lookup_add(q, len / sizeof(q[0]));
+	explicit_bzero(q, len);
+}
+
+static void
+on_token(struct imsg *imsg)
+{
+	struct token_request	req;
+	uint32_t		type = imsg_get_type(imsg);
+
+	memset(&req, 0, sizeof(req));
+	if (type == IMSG_STORE_TOKEN_LIST) {
+		ipc_data(imsg, NULL, 0);
+		req.id = imsg_get_id(imsg);
+	} else
+		ipc_data(imsg, &req, sizeof(req));
+	store_token_request(type, &req);
+	explicit_bzero(&req, sizeof(req));
+}
+
+static void
+engine_dispatch(struct ipc *ipc, struct imsg *imsg)
+{
+	(void)ipc;
+	switch (imsg_get_type(imsg)) {
+	case IMSG_STORE_LOOKUP:
+		on_lookup(imsg);
+		break;
+	case IMSG_STORE_TOKEN_ADD:
+	case IMSG_STORE_TOKEN_LIST:
+	case IMSG_STORE_TOKEN_REVOKE:
+		on_token(imsg);
+		break;
+	default:
+		fatalx("message %u from the engine", imsg_get_type(imsg));
+	}
+}
+
+static const struct store_backend *
+find_backend(uint32_t db)
+{
+	return (db == DB_SQLITE ? &store_sqlite : NULL);
+}
+
+/*
+ * The first look into the database, for which there is no need to be root.
+ * Only what time may heal is let pass: a lock, a table that isn't there yet.
+ */
+static void
+first_check(void)
+{
+	enum db_status	status;
+	char		err[DB_ERRSIZE];
+
+	status = store.backend->check(store.db, now_ms(), err);
+	if (status == DB_FAIL && store.database.create &&
+	    (status = store.backend->setup(store.db, err)) == DB_FAIL)
+		proc_refuse("%s", err);
+	switch (status) {
+	case DB_OK:
+		store.state.up = 1;
+		break;
+	case DB_BUSY:
+		log_warnx("the database is locked by another process: no "
+		    "token can be looked up until that one has finished");
+		strlcpy(store.state.error, "it is locked by another process",
+		    sizeof(store.state.error));
+		break;
+	case DB_FAIL:
+		log_warnx("no token can be looked up: %s", err);
+		strlcpy(store.state.error, err, sizeof(store.state.error));
+		break;
+	case DB_LOST:
+		proc_refuse("%s", err);
+	}
+}
+
+static void
+start(void)
+{
+	char	err[DB_ERRSIZE];
+
+	if (engine_fd == -1 || !new_has_database)
+		fatalx("the parent forgot the engine or the database");
+	store.settings = new_settings;
+	store.database = new_database;
+	if ((store.backend = find_backend(store.database.db)) == NULL)
+		proc_refuse("this version has no MySQL: use `-db sqlite`");
+	if ((store.db = store.backend->open(&store.database, &store.process,
+	    err)) == NULL)
+		proc_refuse("%s", err);
+
+	if (store.process.drop)
+		sandbox_drop(store.process.user, store.process.uid,
+		    store.process.gid, NULL);
+	first_check();
+	store.backend->warn(store.db);
+	sandbox_enter(SANDBOX_STORE, (enum sandbox_mode)store.settings.sandbox,
+	    store.backend->paths(store.db));
+
+	store_lookup_start();
+	store_token_start();
+	ipc_init(&store.engine, store.base, engine_fd, engine_dispatch,
+	    engine_gone, NULL);
+	ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);
+	store_state_start();
+	running = 1;
+	log_debug("confined: %s", sandbox_describe());
+}
+
+static int
+same_database(const struct conf_database *a, const struct conf_database *b)
+{
+	return (a->db == b->db && strcmp(a->dsn, b->dsn) == 0 &&
+	    strcmp(a->cwd, b->cwd) == 0);
+}
+
+/* From within the sandbox: a database elsewhere can't be had without a start. */
+static void
+change_database(void)
+{
+	const struct store_backend	*backend;
+	struct store_db			*db = NULL;
+	char				 err[DB_ERRSIZE];
+
+	if ((backend = find_backend(new_database.db)) == NULL)
+		strlcpy(err, "this version has no MySQL", sizeof(err));
+	else
+		db = backend->open(&new_database, &store.process, err);
+	if (db == NULL) {
+		log_warnx("the old database stays in use until a restart: %s",
+		    err);
+		return;
+	}
+	if (store.db != NULL)
+		store.backend->close(store.db);
+	store.backend = backend;
+	store.db = db;
+	store.database = new_database;
+	strlcpy(store.state.backend, backend->name,
+	    sizeof(store.state.backend));
+	log_info("another database is in use");
+	store_probe();
+}
+
+static void
+reload(void)
+{
+	store.settings = new_settings;
+	if (!new_has_database)
+		return;
+	if (same_database(&store.database, &new_database))
+		store.database.create = new_database.create;
+	else
+		change_database();
+}
+
+static void
+on_database(struct imsg *imsg)
+{
+	ipc_data(imsg, &new_database, sizeof(new_database));
+	if (memchr(new_database.dsn, '\0', sizeof(new_database.dsn)) == NULL ||
+	    memchr(new_database.cwd, '\0', sizeof(new_database.cwd)) == NULL)
+		fatalx("the parent sent a database without an end");
+	new_has_database = 1;
+}
+
+static void
+on_process(struct imsg *imsg)
+{
+	struct conf_process	process;
+
+	ipc_data(imsg, &process, sizeof(process));
+	if (memchr(process.user, '\0', sizeof(process.user)) == NULL)
+		fatalx("the parent sent a user without an end");
+	/* Whom to become is settled once. */
+	if (!running)
+		store.process = process;
+}
+
+static void
+on_peer(struct imsg *imsg)
+{
+	ipc_data(imsg, NULL, 0);
+	if (engine_fd != -1 || (engine_fd = imsg_get_fd(imsg)) == -1)
+		fatalx("the parent sent no socket to the engine, or two");
+}
+
+static void
+parent_dispatch(struct ipc *ipc, struct imsg *imsg)
+{
+	(void)ipc;
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_BEGIN:
+		ipc_data(imsg, &new_settings, sizeof(new_settings));
+		new_has_database = 0;
+		break;
+	case IMSG_CONF_DATABASE:
+		on_database(imsg);
+		break;
+	case IMSG_CONF_PROCESS:
+		on_process(imsg);
+		break;
+	case IMSG_CONF_END:
+		if (running)
+			reload();
+		else
+			start();
+		explicit_bzero(&new_database, sizeof(new_database));
+		break;
+	case IMSG_PEER:
+		on_peer(imsg);
+		break;
+	case IMSG_SHUTDOWN:
+		exit(0);
+	default:
+		fatalx("message %u from the parent", imsg_get_type(imsg));
+	}
+}
+
+void
+store_main(void)
+{
+	store.base = proc_child_init("store", parent_dispatch);
+	if (event_base_dispatch(store.base) == -1)
+		fatalx("the event loop of the store failed");
+	exit(0);
+}

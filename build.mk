@@ -16,7 +16,7 @@ ALL_CFLAGS =	-std=gnu11 ${OPT_CFLAGS} ${HARDEN_CFLAGS} ${WARN_CFLAGS} \
 		-I${TOP}/ws-gatewayctl -I. ${PLATFORM_CFLAGS} ${CFLAGS}
 ALL_LDFLAGS =	-pie ${HARDEN_LDFLAGS} ${LDFLAGS}
 
-LIB_OBJS =	control.o duration.o log.o sandbox_drop.o sandbox_probe.o \
+LIB_OBJS =	control_path.o duration.o log.o sandbox_drop.o sandbox_probe.o \
 		${PLATFORM_OBJS}
 
 # The parent; what all processes share; the engine; the store.
@@ -35,7 +35,8 @@ ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
 STORE_OBJS =	store.o store_lookup.o store_sqlite.o store_sqlite_dsn.o \
 		store_sqlite_lookup.o store_sqlite_token.o store_state.o \
 		store_token.o
-CTL_OBJS =	parser.o print.o print_json.o values.o
+CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o record.o \
+		table.o values.o
 
 DAEMON_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS} ${STORE_OBJS}
 

@@ -5,18 +5,17 @@
  * that one form only, so that the proofs of the sandbox hold in such a build.
  */
 #include <sys/types.h>
-#include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 
 #include <sanitizer/common_interface_defs.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -125,7 +124,7 @@ sandbox_extra_rules(scmp_filter_ctx ctx)
 {
 	static const int	 calls[] = {
 		SCMP_SYS(sigaltstack), SCMP_SYS(sched_yield),
-		SCMP_SYS(getdents64), SCMP_SYS(pread64),
+		SCMP_SYS(getdents), SCMP_SYS(getdents64), SCMP_SYS(pread64),
 		/* Symbols: no call that changes a file. */
 		SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat),
 		SCMP_SYS(access), SCMP_SYS(faccessat),
@@ -145,6 +144,14 @@ sandbox_extra_rules(scmp_filter_ctx ctx)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(open), 1,
 		    SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC,
 		    O_RDONLY));
+	/* Whether colours are wanted on standard error. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, INT_ARG, TCGETS));
+	/* LLVM's would start a program for symbols: it does without. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(fork), 0);
 	if (rc == 0)
 		rc = allow_tracer(ctx);
 	return (rc);

@@ -4,7 +4,7 @@ set -eu
 
 packages="build-essential pkg-config byacc libevent-dev libbsd-dev libmd-dev
 libseccomp-dev libsqlite3-dev libcjson-dev libcmocka-dev sqlite3 curl
-python3-pytest python3-websockets nodejs node-ws prometheus bmake mandoc"
+python3-pytest python3-websockets nodejs node-ws bmake"
 
 case $(uname -s) in
 Linux)	;;
@@ -25,8 +25,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	echo "    sudo apt-get update && sudo apt-get install -y$missing" >&2
 	exit 1
 fi
-# The package prometheus would start a server: only promtool is wanted.
-export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -q --no-install-recommends $missing

@@ -331,25 +331,20 @@ static const struct node at_token_add[6] = {
 	STOP
 };
 
-static const struct node at_revoke_end[] = {
-	{ NODE_END, NULL, NULL, 0, take_token_end, 0, NULL },
-	STOP
-};
-
 static const struct node at_revoke_player[] = {
-	VALUE("PLAYER", at_revoke_end, take_identity, CTL_BY_PLAYER,
+	VALUE("PLAYER", at_end, take_identity, CTL_BY_PLAYER,
 	    "identity of the player"),
 	STOP
 };
 
 static const struct node at_revoke_server[] = {
-	VALUE("SERVER", at_revoke_end, take_identity, CTL_BY_SERVER,
+	VALUE("SERVER", at_end, take_identity, CTL_BY_SERVER,
 	    "name of the server"),
 	STOP
 };
 
 static const struct node at_revoke_token[] = {
-	VALUE("TOKEN", at_revoke_end, take_identity, CTL_BY_TOKEN,
+	VALUE("TOKEN", at_end, take_identity, CTL_BY_TOKEN,
 	    "the whole token"),
 	STOP
 };
@@ -358,7 +353,7 @@ static const struct node at_revoke[] = {
 	OPTION("-p", at_revoke_player, NULL, "PLAYER: all of a player"),
 	OPTION("-s", at_revoke_server, NULL, "SERVER: all of a server"),
 	OPTION("--", at_revoke_token, NULL, "TOKEN: one that begins with -"),
-	VALUE("TOKEN", at_revoke_end, take_identity, CTL_BY_TOKEN,
+	VALUE("TOKEN", at_end, take_identity, CTL_BY_TOKEN,
 	    "the whole token"),
 	STOP
 };
@@ -397,9 +392,10 @@ static const struct node at_start[] = {
 static void
 show_node(const struct node *n, FILE *err)
 {
-	if (n->type == NODE_END)
+	/* An end that makes a condition is none as long as that is not met. */
+	if (n->type == NODE_END && n->take == NULL)
 		fprintf(err, "  %-12s nothing more\n", "");
-	else
+	else if (n->type != NODE_END)
 		fprintf(err, "  %-12s %s\n", n->word, n->help);
 }
 

@@ -190,7 +190,7 @@ listen_split(const char *text, char *host, size_t hostsize, char *port,
 		if (colon == NULL)
 			*reason = "the bracket is not closed";
 		else if (*colon != ':')
-			*reason = "a \":\" and the port must follow the bracket";
+			*reason = "no \":\" and port behind the bracket";
 	} else {
 		colon = strchr(name, ':');
 		len = colon != NULL ? (size_t)(colon - name) : 0;

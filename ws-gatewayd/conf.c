@@ -109,7 +109,7 @@ check_database(const struct conf *conf, void (*report)(const char *))
 	    conf->dsn[0] != '.' && strncmp(conf->dsn, "file:", 5) != 0 &&
 	    strchr(conf->dsn, '@') != NULL && dsn_is_mysql(conf->dsn)) {
 		conf_report(report, "database sqlite: the DSN is one of "
-		    "MySQL (give -db mysql, or a path that starts with \"./\")");
+		    "MySQL (give -db mysql, or \"./\" in front of a path)");
 		return (-1);
 	}
 	return (0);
@@ -169,7 +169,7 @@ conf_load(const struct flags *flags, void (*report)(const char *line))
 	conf = conf_new();
 	rv = load_file(conf, flags, report);
 	rv |= flags_apply(flags, conf, report);
-	/* What is left of a broken file would only be complained about again. */
+	/* These would only complain again about what is wrong already. */
 	if (rv == 0) {
 		rv = check_settings(&conf->s, report);
 		rv |= check_database(conf, report);

@@ -81,12 +81,21 @@ conn_new(int fd, const struct sockaddr *sa)
 	request_idle(c);
 }
 
+/* What was read already and kept will not be announced by the socket. */
+static void
+conn_look(struct conn *c)
+{
+	if (!c->paused && c->npart > 0)
+		event_active(&c->ev, EV_TIMEOUT, 0);
+}
+
 void
 conn_watch(struct conn *c)
 {
 	short	 what = EV_PERSIST;
 
-	if (!c->paused)
+	c->deaf = c->paused;
+	if (!c->deaf)
 		what |= EV_READ;
 	if (c->wantwrite)
 		what |= EV_WRITE;
@@ -96,18 +105,14 @@ conn_watch(struct conn *c)
 	if (event_assign(&c->ev, base, c->fd, what, conn_event, c) == -1 ||
 	    event_add(&c->ev, NULL) == -1)
 		fatalx("connection: event");
-	/* There may be something already that no socket will announce. */
-	if (!c->paused && c->npart > 0)
-		event_active(&c->ev, EV_TIMEOUT, 0);
+	conn_look(c);
 }
 
 void
 conn_pause(struct conn *c)
 {
-	if (c->paused)
-		return;
+	/* Most go on before anything comes: conn_event() stops those that don't. */
 	c->paused = 1;
-	conn_watch(c);
 }
 
 void
@@ -116,7 +121,10 @@ conn_resume(struct conn *c)
 	if (!c->paused || c->state == CONN_DEAD)
 		return;
 	c->paused = 0;
-	conn_watch(c);
+	if (c->deaf)
+		conn_watch(c);
+	else
+		conn_look(c);
 }
 
 /* Keep what was not used for the next read. */
@@ -210,8 +218,13 @@ conn_event(evutil_socket_t fd, short what, void *arg)
 
 	if (what & EV_WRITE)
 		conn_flush(c);
-	if (c->state == CONN_DEAD || c->paused)
+	if (c->state == CONN_DEAD)
 		return;
+	if (c->paused) {
+		if ((what & EV_READ) && !c->deaf)
+			conn_watch(c);
+		return;
+	}
 	if (what & (EV_READ | EV_TIMEOUT))
 		conn_read(c, what & EV_READ);
 }

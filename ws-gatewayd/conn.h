@@ -63,7 +63,8 @@ struct conn {
 	uint8_t			 state;
 	uint8_t			 isdirty:1;
 	uint8_t			 wantwrite:1;	/* EV_WRITE is armed */
-	uint8_t			 paused:1;	/* EV_READ is not armed */
+	uint8_t			 paused:1;	/* does not read */
+	uint8_t			 deaf:1;	/* EV_READ is not armed */
 	uint8_t			 closeafter:1;	/* HTTP: end after the output */
 	uint8_t			 served:1;	/* HTTP: a request before this */
 	uint8_t			 inhub:1;

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include <string.h>
+#include <strings.h>
 
 #include "conn.h"
 #include "engine.h"
@@ -25,6 +26,40 @@ span_is(const char *head, const struct http_span *s, const char *text)
 	    s->len) == 0);
 }
 
+/* One item, from 0, of the list that all lines of that header make, or NULL. */
+static const char *
+protocol_item(const struct http_parser *p, const char *head, int item,
+    size_t *len)
+{
+	static const char		 name[] = "Sec-WebSocket-Protocol";
+	const struct http_header	*h;
+	const char			*s, *end, *comma;
+	int				 i;
+
+	for (i = 0; i < p->nheaders; i++) {
+		h = &p->headers[i];
+		if (h->name.len != sizeof(name) - 1 ||
+		    strncasecmp(head + h->name.off, name, h->name.len) != 0)
+			continue;
+		s = head + h->value.off;
+		end = s + h->value.len;
+		while (s < end) {
+			if (*s == ',' || *s == ' ' || *s == '\t') {
+				s++;
+				continue;
+			}
+			comma = memchr(s, ',', (size_t)(end - s));
+			*len = (size_t)((comma != NULL ? comma : end) - s);
+			while (s[*len - 1] == ' ' || s[*len - 1] == '\t')
+				(*len)--;
+			if (item-- == 0)
+				return (s);
+			s += *len;
+		}
+	}
+	return (NULL);
+}
+
 /*
  * "Sec-WebSocket-Protocol: bearer, TOKEN" keeps a token out of the URL for
  * browsers, which can't set another header.  Returns whether it was so; the
@@ -34,31 +69,16 @@ static int
 handshake_protocol(struct conn *c, const struct http_parser *p,
     const char *head)
 {
-	static const char		 name[] = "bearer";
-	const struct http_header	*h;
-	const char			*s, *end, *token;
+	static const char	 bearer[] = "bearer";
+	const char		*s;
+	size_t			 len;
 
-	if ((h = http_find(p, head, "Sec-WebSocket-Protocol")) == NULL)
-		return (0);
-	s = head + h->value.off;
-	end = s + h->value.len;
-	if ((size_t)(end - s) < sizeof(name) ||
-	    memcmp(s, name, sizeof(name) - 1) != 0)
-		return (0);
-	s += sizeof(name) - 1;
-	while (s < end && (*s == ' ' || *s == '\t'))
-		s++;
-	if (s == end || *s++ != ',')
-		return (0);
-	while (s < end && (*s == ' ' || *s == '\t'))
-		s++;
-	token = s;
-	while (s < end && *s != ' ' && *s != '\t' && *s != ',')
-		s++;
-	if (s == token)
+	if ((s = protocol_item(p, head, 0, &len)) == NULL ||
+	    len != sizeof(bearer) - 1 || memcmp(s, bearer, len) != 0 ||
+	    (s = protocol_item(p, head, 1, &len)) == NULL)
 		return (0);
 	if (c->token_len == 0)
-		request_token(c, token, (size_t)(s - token));
+		request_token(c, s, len);
 	return (1);
 }
 

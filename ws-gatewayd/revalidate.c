@@ -26,7 +26,7 @@ TAILQ_HEAD(check_list, conn);
 
 static struct check_list	 checks = TAILQ_HEAD_INITIALIZER(checks);
 static struct timer		 timer;
-static uint64_t			 credit;	/* lookups to make x1000 */
+static uint64_t			 credit;	/* a lookup costs a turn's ms */
 static uint64_t			 last;		/* tick, ms */
 
 static void	revalidate_tick(struct timer *);
@@ -92,13 +92,14 @@ static void
 revalidate_tick(struct timer *t)
 {
 	struct conn	*c;
-	uint64_t	 now = now_ms(), period, usual, overdue;
+	uint64_t	 now = now_ms(), turn, usual, overdue;
 
 	timer_set(t, tick_ms(), revalidate_tick);
 	/* A turn takes four fifths: what is late is still in the period. */
-	period = engine.conf.revalidate_period * 4 / 5;
-	usual = metrics.connections * 1000 * (now - last) /
-	    (period > 0 ? period : 1);
+	turn = engine.conf.revalidate_period * 4 / 5;
+	if (turn == 0)
+		turn = 1;
+	usual = metrics.connections * (now - last);
 	last = now;
 	if (!metrics.store.up)
 		return;
@@ -106,10 +107,10 @@ revalidate_tick(struct timer *t)
 	overdue = c != NULL && c->checked + engine.conf.revalidate_period <
 	    now ? CATCH_UP : 1;
 	credit += usual * overdue;
-	if (credit > metrics.connections * 1000)
-		credit = metrics.connections * 1000;
-	while (credit >= 1000 && (c = TAILQ_FIRST(&checks)) != NULL) {
-		credit -= 1000;
+	if (credit > metrics.connections * turn)
+		credit = metrics.connections * turn;
+	while (credit >= turn && (c = TAILQ_FIRST(&checks)) != NULL) {
+		credit -= turn;
 		if (lookup_start(&c->lookup, TOKEN_PLAYER, c->token,
 		    c->token_len, revalidate_done) == -1)
 			break;

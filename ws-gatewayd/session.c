@@ -28,7 +28,8 @@ timer_conn(struct timer *t)
 }
 
 static void
-session_log(const struct conn *c, const char *event, const char *msg)
+session_log(const struct conn *c, const char *event, const char *msg,
+    uint32_t connections)
 {
 	char	 ip[INET6_ADDRSTRLEN];
 
@@ -36,9 +37,10 @@ session_log(const struct conn *c, const char *event, const char *msg)
 		return;
 	log_str("event", event);
 	log_bytes("player_id", c->player->id, c->player->len);
+	log_bytes("subject_id", c->subject, c->subject_len);
 	log_str("ip", conn_ip(c, ip, sizeof(ip)));
 	log_int("connection", (int64_t)c->id);
-	log_int("connections", c->player->nconns);
+	log_int("connections", connections);
 }
 
 static uint64_t
@@ -74,8 +76,7 @@ session_start(struct conn *c, const struct store_result *res)
 	    (uint32_t)engine.conf.max_fragments);
 	revalidate_add(c);
 	session_arm(c, now);
-	session_log(c, "ws_connect", "player connected");
-	log_bytes("subject_id", res->subject, res->subject_len);
+	session_log(c, "ws_connect", "player connected", c->player->nconns);
 	log_end();
 	if (monitor_on(CTL_EV_CONNECT)) {
 		char	 addr[CTL_MAXADDR];
@@ -89,7 +90,8 @@ void
 session_gone(struct conn *c)
 {
 	metrics.closed[c->reason]++;
-	session_log(c, "ws_disconnect", "player disconnected");
+	session_log(c, "ws_disconnect", "player disconnected",
+	    c->player->nconns - 1);
 	log_str("reason", close_reason_name(c->reason));
 	log_end();
 	if (monitor_on(CTL_EV_DISCONNECT))

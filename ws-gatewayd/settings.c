@@ -73,7 +73,8 @@ const struct setting settings_table[] = {
 	    10 * SECOND, 10 * MS, 1 * DAY, "above the soft limit"),
 
 	COUNT("queue", "max-messages", "max-queued", max_queued,
-	    100, 0, 1000000, "kept messages of an absent player, 0: none"),
+	    100, 0, 1000000,
+	    "kept messages of an absent player, 0: none"),
 	DURATION("queue", "ttl", "offline-ttl", offline_ttl,
 	    10 * SECOND, 1 * MS, 365 * DAY, "how long such a message is kept"),
 	COUNT("queue", "total-messages", NULL, queue_total_messages,
@@ -84,7 +85,8 @@ const struct setting settings_table[] = {
 	COUNT("publishers", "rate-limit", "rate-limit", rate_limit,
 	    10, 0, 1000000, "messages of a server, 0: no limit"),
 	DURATION("publishers", "rate-period", "rate-period", rate_period,
-	    1 * SECOND, 1 * MS, 30 * DAY, "in which the server may send so many"),
+	    1 * SECOND, 1 * MS, 30 * DAY,
+	    "in which the server may send so many"),
 	SIZE("publishers", "max-body", NULL, max_body,
 	    1 * MB, 64, 64 * MB, "of a request"),
 
@@ -109,7 +111,8 @@ const struct setting settings_table[] = {
 	COUNT("control", "max-clients", NULL, max_control,
 	    16, 1, 1024, "control connections")
 };
-const size_t settings_count = sizeof(settings_table) / sizeof(settings_table[0]);
+const size_t settings_count =
+    sizeof(settings_table) / sizeof(settings_table[0]);
 
 enum reading {
 	READ_OK,

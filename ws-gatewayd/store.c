@@ -173,7 +173,7 @@ same_database(const struct conf_database *a, const struct conf_database *b)
 	    strcmp(a->cwd, b->cwd) == 0);
 }
 
-/* From within the sandbox: a database elsewhere can't be had without a start. */
+/* From within the sandbox: one in another folder takes a restart. */
 static void
 change_database(void)
 {

@@ -74,8 +74,8 @@ sqlite_status(struct store_db *db, int rc, char *err)
 			    "application makes it, or start once with -C or "
 			    "`create` in the configuration) in %s", db->path);
 		else
-			sqlite_err(err, "table ws_token can't be used: %s, in %s",
-			    msg, db->path);
+			sqlite_err(err, "table ws_token can't be used: %s, in "
+			    "%s", msg, db->path);
 		return (DB_FAIL);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
@@ -83,8 +83,8 @@ sqlite_status(struct store_db *db, int rc, char *err)
 		    "database: %s", db->path, msg);
 		return (DB_LOST);
 	case SQLITE_CANTOPEN:
-		sqlite_err(err, "database %s can't be opened by user %s: %s (it "
-		    "must be able to read the file, and its -wal and -shm)",
+		sqlite_err(err, "database %s can't be opened by user %s: %s "
+		    "(who must be able to read it, its -wal and its -shm)",
 		    db->path, db->user, system_reason(db));
 		return (DB_LOST);
 	case SQLITE_READONLY:
@@ -112,9 +112,9 @@ sqlite_write_status(struct store_db *db, int rc, char *err)
 			sqlite_err(err, "database %s is opened read-only: take "
 			    "mode=ro out of the DSN", db->path);
 		else
-			sqlite_err(err, "database %s is read-only: user %s must "
-			    "be able to write it and its folder %s", db->path,
-			    db->user, db->realfolder);
+			sqlite_err(err, "database %s is read-only: user %s "
+			    "must be able to write it and its folder %s",
+			    db->path, db->user, db->realfolder);
 		return (DB_FAIL);
 	case SQLITE_FULL:
 		sqlite_err(err, "no space left for database %s", db->path);
@@ -274,9 +274,9 @@ create_file(struct store_db *db, const struct conf_process *process, char *err)
 	fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	    0600);
 	if (fd == -1) {
-		sqlite_err(err, "database %s can't be made by user %s: %s (make "
-		    "its folder writable for that user)", db->path, db->user,
-		    strerror(errno));
+		sqlite_err(err, "database %s can't be made by user %s: %s "
+		    "(make its folder writable for that user)", db->path,
+		    db->user, strerror(errno));
 		return (-1);
 	}
 	if (process->drop && fchown(fd, process->uid, process->gid) == -1) {
@@ -305,12 +305,14 @@ find_folders(struct store_db *db, char *err)
 			    "make it (mkdir -p), for user %s to write", dir,
 			    db->user);
 		else
-			sqlite_err(err, "folder %s of the database can't be used "
-			    "by user %s: %s", dir, db->user, strerror(errno));
+			sqlite_err(err, "folder %s of the database can't be "
+			    "used by user %s: %s", dir, db->user,
+			    strerror(errno));
 		return (-1);
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		sqlite_err(err, "%s is not a folder, so it has no database", dir);
+		sqlite_err(err, "%s is not a folder, so it has no database",
+		    dir);
 		return (-1);
 	}
 	strlcpy(db->folder, dir, sizeof(db->folder));
@@ -328,7 +330,7 @@ find_user(struct store_db *db, const struct conf_process *process)
 {
 	struct passwd	*pw;
 
-	if (process->user[0] != '\0')
+	if (process->drop)
 		strlcpy(db->user, process->user, sizeof(db->user));
 	else if ((pw = getpwuid(geteuid())) != NULL)
 		strlcpy(db->user, pw->pw_name, sizeof(db->user));
@@ -350,8 +352,8 @@ find_file(struct store_db *db, const struct conf_database *conf,
 	if (stat(db->path, &st) == 0 || errno != ENOENT)
 		return (0);
 	if (!conf->create) {
-		sqlite_err(err, "database %s is missing: start once with -C (or "
-		    "`create` in the configuration) to make it, then "
+		sqlite_err(err, "database %s is missing: start once with -C "
+		    "(or `create` in the configuration) to make it, then "
 		    "ws-gatewayctl token add", db->path);
 		return (-1);
 	}
@@ -453,9 +455,9 @@ sqlite_warn(struct store_db *db)
 		    db->user, db->path);
 	if (sqlite3_table_column_metadata(db->sql, "main", "ws_token", "token",
 	    &type, NULL, NULL, NULL, NULL) == SQLITE_OK && sqlite_numeric(type))
-		log_warnx("column token of ws_token is declared %s, which "
+		log_info("column token of ws_token is declared %s, which "
 		    "makes SQLite turn tokens that look like numbers into "
-		    "numbers: declare it TEXT", type);
+		    "numbers: TEXT would not", type);
 }
 
 const struct store_backend store_sqlite = {

@@ -67,6 +67,21 @@ declared(struct store_db *db, const char *column)
 }
 
 /*
+ * What SQLite knows of the columns is of its last statement: have it look
+ * again, the application may have made another table.
+ */
+static int
+learn_columns(struct store_db *db)
+{
+	int	rc;
+
+	if ((rc = sqlite3_exec(db->sql, "SELECT 1 FROM ws_token LIMIT 1", NULL,
+	    NULL, NULL)) == SQLITE_OK)
+		db->numeric = sqlite_numeric(declared(db, "token"));
+	return (rc);
+}
+
+/*
  * So that the bytes stay what they are: a column of numbers keeps them in a
  * blob only, and text that is none would be mended on its way.
  */
@@ -113,7 +128,8 @@ insert_token(struct store_db *db, const struct token_request *req,
 
 	snprintf(ttl, sizeof(ttl), "+%lld.%03d seconds",
 	    (long long)(req->ttl / 1000), (int)(req->ttl % 1000));
-	if ((rc = sqlite3_prepare_v2(db->sql, sql, -1, &stmt, NULL)) !=
+	if ((rc = learn_columns(db)) != SQLITE_OK ||
+	    (rc = sqlite3_prepare_v2(db->sql, sql, -1, &stmt, NULL)) !=
 	    SQLITE_OK)
 		return (rc);
 	if ((rc = bind_bytes(db, stmt, 1, "token", token, TOKEN_MAX)) ==
@@ -225,7 +241,7 @@ sqlite_token_list(struct store_db *db, uint64_t now, int first,
     struct token_row *rows, size_t *n, char *err)
 {
 	enum db_status	 status;
-	sqlite3_stmt	*stmt;
+	sqlite3_stmt	*stmt = NULL;
 	size_t		 max = *n;
 	int		 rc;
 
@@ -234,12 +250,13 @@ sqlite_token_list(struct store_db *db, uint64_t now, int first,
 		return (DB_OK);
 	if ((status = sqlite_follow(db, now, err)) != DB_OK)
 		return (status);
-	db->numeric = sqlite_numeric(declared(db, "token"));
-	rc = sqlite3_prepare_v2(db->sql, first ?
-	    "SELECT " SQLITE_COLUMNS " FROM ws_token "
-	    "WHERE token IS NOT NULL ORDER BY token LIMIT ?1" :
-	    "SELECT " SQLITE_COLUMNS " FROM ws_token "
-	    "WHERE token > ?2 ORDER BY token LIMIT ?1", -1, &stmt, NULL);
+	if ((rc = learn_columns(db)) == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db->sql, first ?
+		    "SELECT " SQLITE_COLUMNS " FROM ws_token "
+		    "WHERE token IS NOT NULL ORDER BY token LIMIT ?1" :
+		    "SELECT " SQLITE_COLUMNS " FROM ws_token "
+		    "WHERE token > ?2 ORDER BY token LIMIT ?1", -1, &stmt,
+		    NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(stmt, 1, (sqlite3_int64)max);
 	if (rc == SQLITE_OK && !first)
@@ -325,9 +342,9 @@ sqlite_token_revoke(struct store_db *db, uint64_t now,
 	if ((status = sqlite_follow(db, now, err)) != DB_OK ||
 	    (status = sqlite_begin(db, err)) != DB_OK)
 		return (status);
-	db->numeric = sqlite_numeric(declared(db, "token"));
 	db->revoke = req;
-	rc = delete_tokens(db, req, rows, gone, ngone);
+	if ((rc = learn_columns(db)) == SQLITE_OK)
+		rc = delete_tokens(db, req, rows, gone, ngone);
 	db->revoke = NULL;
 	if (rc != SQLITE_OK)
 		status = sqlite_write_status(db, rc, err);

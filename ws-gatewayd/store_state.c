@@ -53,7 +53,7 @@ store_answered(void)
 	if (store.state.up)
 		return;
 	store.state.up = 1;
-	store.state.error[0] = '\0';
+	memset(store.state.error, 0, sizeof(store.state.error));
 	log_info("the database answers");
 	tell();
 }

@@ -259,14 +259,12 @@ ws_parse(struct ws_parser *ws, uint8_t *buf, size_t len, size_t *used)
 		return (control(ws, &h, buf, used));
 	}
 
-	/* An event with nothing in it would say that the frame is empty. */
+	/* A piece with nothing in it would say that the frame is empty. */
 	if (h.payload > 0 && len == h.len)
 		return (WS_EV_AGAIN);
 
-	if (h.opcode != WS_CONTINUATION) {
+	if (h.opcode != WS_CONTINUATION)
 		ws->message = (uint8_t)h.opcode;
-		ws->utf8 = UTF8_START;
-	}
 	ws->final = (uint8_t)h.final;
 	ws->fragments++;
 	ws->total += h.payload;

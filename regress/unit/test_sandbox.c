@@ -55,6 +55,8 @@
 #endif
 #ifndef SANITIZED
 #define SANITIZED	0
+#else
+#include <sanitizer/lsan_interface.h>
 #endif
 
 #define NOBODY		65534
@@ -538,7 +540,8 @@ early_child(void *arg)
 {
 	struct rlimit	 rl;
 
-	confine(SANDBOX_PARENT, *(int *)arg);
+	(void)arg;
+	confine(SANDBOX_PARENT, 0);
 	MUST(getrlimit(RLIMIT_CORE, &rl) == 0 && rl.rlim_max == 0);
 }
 
@@ -559,11 +562,9 @@ dumpable_child(void *arg)
 static void
 test_early(void **state)
 {
-	int	 no = 0;
-
 	(void)state;
 	assert_ok(run(dumpable_child, NULL));
-	assert_ok(run(early_child, &no));
+	assert_ok(run(early_child, NULL));
 }
 
 /*
@@ -888,7 +889,7 @@ opens(const char *name, int flags)
 static void
 perm_child(void *arg)
 {
-	struct sandbox_path	 paths[2] = { { NULL, NULL } };
+	struct sandbox_path	 paths[2];
 	const char		*perm = arg;
 
 	memset(paths, 0, sizeof(paths));
@@ -1083,6 +1084,58 @@ test_odd_error(void **state)
 }
 
 /*
+ * The search for leaks, which has to work in there
+ */
+
+#if SANITIZED
+static void *volatile	leaked;
+
+static void
+leak_child(void *arg)
+{
+	struct probe_case	*c = arg;
+	int			 null;
+
+	MUST((null = open("/dev/null", O_WRONLY | O_CLOEXEC)) != -1);
+	sandbox_early();
+	if (c->drop)
+		sandbox_drop("nobody", NOBODY, NOBODY, NULL);
+	sandbox_enter(c->role, SANDBOX_REQUIRE, NULL);
+	MUST(__lsan_do_recoverable_leak_check() == 0);
+	if (c->name != NULL) {
+		leaked = malloc(1234);
+		leaked = NULL;
+		/* The report itself is of no interest. */
+		__sanitizer_set_report_fd((void *)(intptr_t)null);
+		_exit(__lsan_do_recoverable_leak_check() != 0);
+	}
+}
+
+static void
+test_leak(void **state)
+{
+	struct probe_case	 c;
+	const char		*options = getenv("ASAN_OPTIONS");
+	size_t			 i;
+	int			 status;
+
+	(void)state;
+	if (options != NULL && strstr(options, "detect_leaks=0") != NULL)
+		skip();
+	for (i = 0; i < NITEMS(roles); i++) {
+		c.role = roles[i];
+		c.drop = is_root() && c.role != SANDBOX_PARENT;
+		c.name = NULL;
+		assert_ok(run(leak_child, &c));
+		c.name = "leak";
+		status = run(leak_child, &c);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 1);
+	}
+}
+#endif
+
+/*
  * To drop root
  */
 
@@ -1160,6 +1213,9 @@ main(void)
 		cmocka_unit_test(test_lacking),
 		cmocka_unit_test(test_odd_error),
 		cmocka_unit_test(test_drop),
+#if SANITIZED
+		cmocka_unit_test(test_leak),
+#endif
 	};
 
 	return (cmocka_run_group_tests(tests, setup, teardown));

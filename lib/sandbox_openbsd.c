@@ -1,0 +1,103 @@
+/* Confinement on OpenBSD: unveil(2) for files, pledge(2) for all else. */
+#include <sys/types.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "sandbox.h"
+
+static const char	*description = "none";
+
+static const char *
+promises(enum sandbox_role role)
+{
+	switch (role) {
+	case SANDBOX_PARENT:
+		/*
+		 * stdio: the event loop, logs (syslog(3) needs no socket
+		 *	here), and wait(2).
+		 * rpath: to read the configuration again.
+		 * wpath, cpath: to open the log file again, to remove the pid
+		 *	file and the control socket.
+		 * sendfd: listeners and sockets go down to the children.
+		 * proc: kill(2) of a child that does not end.
+		 */
+		return ("stdio rpath wpath cpath sendfd proc");
+	case SANDBOX_ENGINE:
+		/*
+		 * stdio: the event loop and what is done on descriptors.
+		 * inet: accept(2) on listeners and the options of sockets.
+		 *	It would also open sockets: there is no smaller
+		 *	promise that accepts.
+		 * recvfd: listeners come from the parent.
+		 */
+		return ("stdio inet recvfd");
+	case SANDBOX_STORE:
+		/*
+		 * stdio: the event loop.
+		 * rpath, wpath, cpath: the database, its journal and its
+		 *	shared memory, in the folder that is unveiled.
+		 * flock: the locks of SQLite.
+		 * fattr: a journal gets the mode of its database.
+		 * recvfd: the socket to the engine comes from the parent.
+		 */
+		return ("stdio rpath wpath cpath flock fattr recvfd");
+	case SANDBOX_CTL:
+		/*
+		 * stdio: the socket that is connected, and the output.
+		 * tty: the width of the terminal.
+		 */
+		return ("stdio tty");
+	}
+	fatalx("sandbox: bad role %d", role);
+}
+
+void
+sandbox_early(void)
+{
+	struct rlimit	 none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) == -1)
+		fatal("cannot turn off core files");
+}
+
+/* A kernel always has both parts, so all modes but OFF are one. */
+void
+sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
+    const struct sandbox_path *paths)
+{
+	const struct sandbox_path	*p;
+
+	sandbox_early();
+	if (mode == SANDBOX_OFF)
+		return;
+
+	/* With nothing to keep there still must be a first call. */
+	if (unveil("/", "") == -1)
+		fatal("sandbox: unveil");
+	for (p = paths; p != NULL && p->path != NULL; p++) {
+		if (unveil(p->path, p->perm) == -1)
+			fatal("sandbox: cannot keep %s", p->path);
+	}
+	if (unveil(NULL, NULL) == -1)
+		fatal("sandbox: unveil");
+	if (pledge(promises(role), NULL) == -1)
+		fatal("sandbox: pledge");
+	description = "pledge, unveil";
+}
+
+const char *
+sandbox_describe(void)
+{
+	return (description);
+}
+
+/* abort(3) looks the same from outside; the kernel's log tells them apart. */
+int
+sandbox_violation(int status)
+{
+	return (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# "make test": unit tests under the sanitizers, the configurations, the running
+# daemon twice (release build, sanitizer build).  Ends with the runners' own
+# summary lines; the exit code is 0 only when everything passed.
+set -u
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 1
+log=build/test
+mkdir -p "$log"
+status=0
+PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE
+
+# As root the daemon needs a user to drop to.
+if [ "$(id -u)" -eq 0 ] && [ "$(uname -s)" = Linux ]; then
+	id _wsgateway >/dev/null 2>&1 ||
+	    useradd --system --shell /usr/sbin/nologin \
+	    --home-dir /nonexistent _wsgateway || exit 1
+fi
+regress/promtool.sh || status=1
+
+echo "== unit tests"
+passed=0 failed=0
+for t in build/san/test_*; do
+	case $t in *.*) continue ;; esac
+	name=${t##*/}
+	if "$t" >"$log/$name.log" 2>&1; then
+		n=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s)\.*$/\1/p' \
+		    "$log/$name.log" | tail -1)
+		passed=$((passed + ${n:-0}))
+		# A runner that ran nothing has not passed.
+		[ "${n:-0}" -gt 0 ] || { failed=$((failed + 1)); }
+		echo "$name: ${n:-no} tests"
+	else
+		failed=$((failed + 1))
+		echo "$name: FAILED"
+		tail -40 "$log/$name.log"
+	fi
+done
+[ $failed -eq 0 ] || status=1
+unit="$passed passed, $failed failed"
+
+echo "== configurations"
+regress/conf/run.sh build/release/ws-gatewayd >"$log/conf.log" 2>&1 ||
+    { status=1; cat "$log/conf.log"; }
+conf=$(tail -1 "$log/conf.log")
+
+for variant in release san; do
+	echo "== running daemon, $variant build"
+	BUILD=$top/build/$variant SANDBOX=require \
+	    ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+	    regress/integration >"$log/$variant.log" 2>&1 ||
+	    { status=1; tail -150 "$log/$variant.log"; }
+	tail -1 "$log/$variant.log" >"$log/$variant.sum"
+done
+
+echo "== summary"
+echo "unit tests: $unit"
+echo "configurations: $conf"
+echo "release build: $(cat "$log/release.sum")"
+echo "sanitizer build:"
+cat "$log/san.sum"
+exit $status

@@ -17,7 +17,7 @@ ALL_CFLAGS =	-std=gnu11 ${OPT_CFLAGS} ${HARDEN_CFLAGS} ${WARN_CFLAGS} \
 ALL_LDFLAGS =	-pie ${HARDEN_LDFLAGS} ${LDFLAGS}
 
 LIB_OBJS =	control_path.o duration.o log.o sandbox_drop.o sandbox_probe.o \
-		${PLATFORM_OBJS}
+		utf8.o ${PLATFORM_OBJS}
 
 # The parent; what all processes share; the engine; the store.
 PARENT_OBJS =	address.o conf.o conf_send.o conf_set.o daemonize.o flags.o \
@@ -30,13 +30,13 @@ ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \
 		http_line.o http_query.o hub.o json.o json_string.o listener.o \
 		lookup.o metrics.o monitor.o output.o publish.o publisher.o \
-		queue.o reply.o request.o revalidate.o session.o timer.o \
-		utf8.o ws.o ws_accept.o
+		queue.o reply.o request.o revalidate.o session.o timer.o ws.o \
+		ws_accept.o
 STORE_OBJS =	store.o store_lookup.o store_sqlite.o store_sqlite_dsn.o \
 		store_sqlite_lookup.o store_sqlite_token.o store_state.o \
 		store_token.o
-CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o record.o \
-		table.o values.o
+CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o \
+		record.o table.o values.o
 
 DAEMON_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS} ${STORE_OBJS}
 
@@ -45,28 +45,29 @@ PROGRAMS =	ws-gatewayd ws-gatewayctl
 all: ${PROGRAMS}
 
 ws-gatewayd: gatewayd.o ${DAEMON_OBJS} ${LIB_OBJS}
-	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${DAEMON_OBJS} \
+	@echo "link $@"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${DAEMON_OBJS} \
 	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS}
 
 ws-gatewayctl: ctl.o ${CTL_OBJS} ${LIB_OBJS}
-	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ ctl.o ${CTL_OBJS} \
+	@echo "link $@"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ ctl.o ${CTL_OBJS} \
 	    ${LIB_OBJS} ${PLATFORM_LIBS} ${CJSON_LIBS}
 
 # Everything but the main programs, for the tests.
 libtest.a: ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}
-	rm -f $@
-	ar rc $@ ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}
+	@rm -f $@
+	@ar rc $@ ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}
 
 unit: ${UNIT_TESTS}
 
 ${UNIT_TESTS}: libtest.a
 
 parse.c: ${TOP}/ws-gatewayd/parse.y
-	${YACC} -o $@ ${TOP}/ws-gatewayd/parse.y
+	@${YACC} -o $@ ${TOP}/ws-gatewayd/parse.y
 
 # Small enough to build anew when any header changes.
-HEADERS !=	ls ${TOP}/lib/*.h ${TOP}/lib/${OS}/*.h ${TOP}/ws-gatewayd/*.h \
-		${TOP}/ws-gatewayctl/*.h
+HEADERS !=	find ${TOP}/lib ${TOP}/ws-gatewayd ${TOP}/ws-gatewayctl -name '*.h'
 gatewayd.o ctl.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} ${UNIT_TESTS}: \
 	${HEADERS}
 
@@ -74,10 +75,12 @@ gatewayd.o ctl.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} ${UNIT_TESTS}: \
 .SUFFIXES: .c .o
 
 .c.o:
-	${CC} ${ALL_CFLAGS} -c -o $@ $<
+	@echo "cc $<"
+	@${CC} ${ALL_CFLAGS} -c -o $@ $<
 
 .c:
-	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ $< libtest.a \
+	@echo "cc $<"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ $< libtest.a \
 	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
 
 .PHONY: all unit

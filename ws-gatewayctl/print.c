@@ -16,8 +16,9 @@ static const char *const	players_heads[] = { "PLAYER", ">CONNECTIONS",
 static const char *const	queue_heads[] = { "PLAYER", ">MESSAGES",
 				    ">BYTES", ">OLDEST", ">NEXT EXPIRY", NULL };
 static const char *const	conn_heads[] = { ">CONNECTION", "ADDRESS",
-				    "SUBJECT", ">SINCE", ">SENT", ">BYTES",
-				    ">WAITING", ">BYTES", ">RECEIVED",
+				    "SUBJECT", ">SINCE", ">SENT",
+				    ">BYTES SENT", ">WAITING",
+				    ">BYTES WAITING", ">RECEIVED",
 				    ">TOKEN EXPIRES", NULL };
 static const char *const	token_heads[] = { "TOKEN", "KIND", "IDENTITY",
 				    "SUBJECT", ">EXPIRES", NULL };

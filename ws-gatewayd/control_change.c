@@ -9,48 +9,55 @@
 #include "hub.h"
 #include "log.h"
 #include "metrics.h"
+#include "monitor.h"
 #include "utf8.h"
 #include "ws.h"
 
 static const char	kick_default[] = "kicked";
 static const char	reload_warning[] = "warning: ";
 
+static void
+kick(struct conn *conn, const char *reason)
+{
+	monitor_event(CTL_EV_KICK, NULL, 0, conn, NULL, 0, reason);
+	session_close(conn, WS_CLOSE_POLICY, reason, CLOSE_KICK);
+}
+
 /* The reason goes into a close frame, which takes only text. */
 static int
-kick_read(struct client *c, struct ctl_kick *kick, const void *data, size_t len)
+kick_read(struct client *c, struct ctl_kick *req, const void *data, size_t len)
 {
-	memcpy(kick, data, len);
-	if (!client_text_ok(kick->reason, sizeof(kick->reason)) ||
-	    !utf8_ok(kick->reason, strlen(kick->reason))) {
+	memcpy(req, data, len);
+	if (!client_text_ok(req->reason, sizeof(req->reason)) ||
+	    !utf8_ok(req->reason, strlen(req->reason))) {
 		client_fail(c, CTL_ERR_REQUEST, "the reason is not UTF-8");
 		return (-1);
 	}
-	if (kick->reason[0] == '\0')
-		strlcpy(kick->reason, kick_default, sizeof(kick->reason));
+	if (req->reason[0] == '\0')
+		strlcpy(req->reason, kick_default, sizeof(req->reason));
 	return (0);
 }
 
 void
 change_kick_player(struct client *c, const void *data, size_t len)
 {
-	struct ctl_kick	 kick;
+	struct ctl_kick	 req;
 	struct player	*p;
 	struct conn	*conn, *next;
 	uint64_t	 n = 0;
 
-	if (kick_read(c, &kick, data, len) == -1)
+	if (kick_read(c, &req, data, len) == -1)
 		return;
-	if (!client_id_ok(&kick.player)) {
+	if (!client_id_ok(&req.player)) {
 		client_fail(c, CTL_ERR_REQUEST, "no such identity");
 		return;
 	}
-	p = hub_find(kick.player.id, kick.player.len);
+	p = hub_find(req.player.id, req.player.len);
 	if (p != NULL) {
 		TAILQ_FOREACH_SAFE(conn, &p->conns, siblings, next) {
 			if (conn->state != CONN_WS)
 				continue;
-			session_close(conn, WS_CLOSE_POLICY, kick.reason,
-			    CLOSE_KICK);
+			kick(conn, req.reason);
 			n++;
 		}
 	}
@@ -60,9 +67,9 @@ change_kick_player(struct client *c, const void *data, size_t len)
 		return;
 	}
 	if (client_log(c, "kick player")) {
-		log_bytes("player_id", kick.player.id, kick.player.len);
+		log_bytes("player_id", req.player.id, req.player.len);
 		log_int("connections", (int64_t)n);
-		log_str("reason", kick.reason);
+		log_str("reason", req.reason);
 		log_end();
 	}
 	client_ok(c, n, 0);
@@ -71,12 +78,12 @@ change_kick_player(struct client *c, const void *data, size_t len)
 void
 change_kick_conn(struct client *c, const void *data, size_t len)
 {
-	struct ctl_kick	 kick;
+	struct ctl_kick	 req;
 	struct conn	*conn;
 
-	if (kick_read(c, &kick, data, len) == -1)
+	if (kick_read(c, &req, data, len) == -1)
 		return;
-	conn = conn_by_id(kick.conn);
+	conn = conn_by_id(req.conn);
 	if (conn == NULL || conn->state != CONN_WS) {
 		client_fail(c, CTL_ERR_NOTFOUND, "no such connection");
 		return;
@@ -84,10 +91,10 @@ change_kick_conn(struct client *c, const void *data, size_t len)
 	if (client_log(c, "kick connection")) {
 		log_bytes("player_id", conn->player->id, conn->player->len);
 		log_int("connection", (int64_t)conn->id);
-		log_str("reason", kick.reason);
+		log_str("reason", req.reason);
 		log_end();
 	}
-	session_close(conn, WS_CLOSE_POLICY, kick.reason, CLOSE_KICK);
+	kick(conn, req.reason);
 	client_ok(c, 1, 0);
 }
 

@@ -2,10 +2,11 @@
 import os
 import pathlib
 import socket
+import sqlite3
 
 import pytest
 
-from gateway import SCHEMA, wait_for
+from gateway import DAEMON, SCHEMA, wait_for
 from launch import (Background, assert_refused, can_connect, daemon,
                     free_port)
 from rawws import RawWS, Refused
@@ -242,7 +243,6 @@ def test_bad_line_of_the_file(tmp_path):
 # -- command lines that started the old program, as they stand ---------------
 
 def make_db(folder, name):
-    import sqlite3
     path = folder.path / name
     con = sqlite3.connect(path)
     con.executescript(SCHEMA)
@@ -279,16 +279,17 @@ def test_old_daemon_line(folder, no_system_file):
                     "http://localhost:3000, https://example.org",
                     "-offline-ttl", "30s", cwd=folder.path) as b:
         # At this moment, not some time later.
-        ws = RawWS.connect(At(port), "tok",
-                           headers=["Origin: https://example.org"])
         with pytest.raises(Refused) as refused:
             RawWS.connect(At(port), "tok", headers=["Origin: http://x.y"])
         assert refused.value.status == 403
+        ws = RawWS.connect(At(port), "tok",
+                           headers=["Origin: https://example.org"])
         with pytest.raises(Refused) as refused:
             RawWS.connect(At(port), "tok",
                           headers=["Origin: https://example.org"])
         assert refused.value.status == 429
-        assert '"ws_connect"' in (folder.path / "l.log").read_text()
+        wait_for(lambda: '"ws_connect"' in (folder.path / "l.log").read_text(),
+                 "log line")
         b.process.signal(15)
         assert ws.recv_close()[0] == 1001
         ws.close()
@@ -301,7 +302,7 @@ def test_old_foreground_line(folder, start, no_system_file):
     make_db(folder, "tokens.db")
     port = free_port()
     g = start(wait=False, create_db=False)
-    g.command = lambda: [str(g.binary), "--addr=:%d" % port,
+    g.command = lambda: [str(DAEMON), "--addr=:%d" % port,
                          "--dsn=file:tokens.db", "-rate-limit=100",
                          "-rate-period=1m", "-daemon=false"]
     g.launch()

@@ -861,12 +861,36 @@ test_many_connections(void **state)
 	peer_close(&p);
 }
 
+static struct ctl_event
+get_event(struct peer *p)
+{
+	struct ctl_event	ev;
+
+	expect(p, CTL_EVENT, sizeof(ev));
+	memcpy(&ev, p->data, sizeof(ev));
+	return (ev);
+}
+
+static void
+watch(struct peer *p, uint32_t kinds, const char *player)
+{
+	struct ctl_monitor	m;
+
+	memset(&m, 0, sizeof(m));
+	m.kinds = kinds;
+	if (player != NULL)
+		set_id(&m.player, player);
+	peer_ready(p);
+	peer_send(p, CTL_MONITOR, &m, sizeof(m));
+}
+
 static void
 test_kick(void **state)
 {
-	struct peer	 p;
+	struct peer	 p, m;
 	struct player	*player;
 	struct ctl_kick	 kick;
+	struct ctl_event ev;
 
 	(void)state;
 	player = add_player("21");
@@ -878,11 +902,17 @@ test_kick(void **state)
 	memset(&kick, 0, sizeof(kick));
 	set_id(&kick.player, "21");
 	strlcpy(kick.reason, "be kind", sizeof(kick.reason));
+	watch(&m, CTL_EV_KICK, NULL);
 	peer_send(&p, CTL_KICK_PLAYER, &kick, sizeof(kick));
 	expect_ok(&p, 2, 0);
 	assert_int_equal(closed.n, 2);
 	assert_int_equal(closed.code, 1008);
 	assert_string_equal(closed.text, "be kind");
+	ev = get_event(&m);
+	assert_int_equal(ev.conn, 7);
+	assert_string_equal(ev.detail, "be kind");
+	assert_int_equal(get_event(&m).conn, 8);
+	peer_close(&m);
 	assert_int_equal(closed.reason, CLOSE_KICK);
 	peer_send(&p, CTL_KICK_PLAYER, &kick, sizeof(kick));
 	expect_fail(&p, CTL_ERR_NOTFOUND, "no connection");
@@ -1203,29 +1233,6 @@ make_frame(const char *event)
 	f->len = (uint32_t)len + 20;
 	memcpy(f->data + 10, event, len);
 	return (f);
-}
-
-static struct ctl_event
-get_event(struct peer *p)
-{
-	struct ctl_event	ev;
-
-	expect(p, CTL_EVENT, sizeof(ev));
-	memcpy(&ev, p->data, sizeof(ev));
-	return (ev);
-}
-
-static void
-watch(struct peer *p, uint32_t kinds, const char *player)
-{
-	struct ctl_monitor	m;
-
-	memset(&m, 0, sizeof(m));
-	m.kinds = kinds;
-	if (player != NULL)
-		set_id(&m.player, player);
-	peer_ready(p);
-	peer_send(p, CTL_MONITOR, &m, sizeof(m));
 }
 
 static void

@@ -1,0 +1,146 @@
+"""Log lines: contract, section 7."""
+import json
+import re
+
+import pytest
+
+from gateway import wait_for
+from rawws import Refused
+
+
+def lines(gateway):
+    """Every line, which must be one JSON object in valid UTF-8."""
+    text = (gateway.dir / "stdout").read_bytes().decode("utf-8")
+    assert text.endswith("\n")
+
+    def pairs(items):
+        assert len({k for k, _ in items}) == len(items), items
+        return dict(items)
+    return [json.loads(line, object_pairs_hook=pairs)
+            for line in text.splitlines()]
+
+
+def test_one_json_object_a_line_with_time_level_msg(gateway, connect):
+    connect(gateway, "p1")
+    gateway.publish("1", "e")
+    gateway.stop()
+    got = lines(gateway)
+    assert len(got) > 3
+    for line in got:
+        # RFC 3339
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?"
+                            r"(Z|[+-]\d\d:\d\d)", line["time"])
+        assert line["level"] in ("trace", "debug", "info", "warn", "error",
+                                 "fatal")
+        assert line["msg"]
+    assert [line["time"] for line in got] == \
+        sorted(line["time"] for line in got)
+
+
+def test_connect_and_disconnect(gateway, connect):
+    first = connect(gateway, "p21")
+    second = connect(gateway, "p21")
+    second.close()
+    first.close()
+    gateway.wait_log(lambda l: l.get("event") == "ws_disconnect" and
+                     l["connections"] == 0)
+    got = [line for line in gateway.log()
+           if line.get("event", "").startswith("ws_")]
+    assert [(line["event"], line["connections"]) for line in got] == [
+        ("ws_connect", 1), ("ws_connect", 2), ("ws_disconnect", 1),
+        ("ws_disconnect", 0)]
+    for line in got:
+        assert line["level"] == "info"
+        assert line["player_id"] == "21"
+        assert line["subject_id"] == "subject-p21"
+        assert line["ip"] == "127.0.0.1"
+
+
+def test_identity_without_player_id(gateway, connect):
+    gateway.add_token("anna", None, subject="anna's")
+    connect(gateway, "anna")
+    line = gateway.wait_log(lambda l: l.get("event") == "ws_connect")
+    assert line["player_id"] == line["subject_id"] == "anna's"
+
+
+def test_a_message_is_logged_by_its_event(gateway, connect):
+    connect(gateway, "p1")
+    gateway.publish("1", "target")
+    gateway.broadcast("news")
+    line = gateway.wait_log(lambda l: l.get("event") == "target")
+    assert (line["player_id"], line["subject_id"], line["delivered"]) == \
+        ("1", "server-1", 1)
+    line = gateway.wait_log(lambda l: l.get("event") == "news")
+    assert line["subject_id"] == "server-1"
+    assert "player_id" not in line
+
+
+def test_too_many_connections(start, connect):
+    g = start("players { max-connections 2 }", wait=False)
+    g.add_token("p1", 1, subject="somebody")
+    g.start()
+    connect(g, "p1")
+    connect(g, "p1")
+    with pytest.raises(Refused):
+        connect(g, "p1")
+    line = g.wait_log(lambda l: l.get("limit") is not None)
+    assert (line["level"], line["player_id"], line["subject_id"], line["ip"],
+            line["limit"], line["current"]) == \
+        ("warn", "1", "somebody", "127.0.0.1", 2, 2)
+
+
+@pytest.mark.parametrize("subject", [
+    b'quo"te', b"back\\slash", b"new\nline", b"\x01\x1f\x7f", b"\xff\xfe",
+    b"caf\xc3\xa9", b"\xe2\x82", b"nul\0nul", b"\xe2\x80\xa8"], ids=repr)
+def test_any_bytes_in_a_field_are_one_good_line(gateway, connect, subject):
+    gateway.add_token("odd", None, subject=subject)
+    connect(gateway, "odd").close()
+    gateway.wait_log(lambda l: l.get("event") == "ws_disconnect")
+    gateway.stop()
+    got = [line for line in lines(gateway)
+           if line.get("event") == "ws_connect"]
+    assert len(got) == 1
+    try:
+        assert got[0]["subject_id"] == subject.decode()
+    except UnicodeDecodeError:
+        assert got[0]["subject_id"]
+
+
+@pytest.mark.parametrize("event", ['a"b', "a\nb", "\u00e9\u2028", "\0",
+                                   "x" * 5000, "\U0001f600"], ids=repr)
+def test_any_event_is_one_good_line(gateway, event):
+    before = len(gateway.log())
+    gateway.publish("1", event)
+    gateway.wait_log(lambda l: l.get("msg") == "publish", start=before)
+    gateway.stop()
+    got = [line for line in lines(gateway) if line["msg"] == "publish"]
+    assert len(got) == 1 and got[0]["event"]
+
+
+def test_payloads_are_not_logged(gateway):
+    gateway.publish("1", "e", "PrivatePayload")
+    gateway.stop()
+    assert "PrivatePayload" not in (gateway.dir / "stdout").read_text()
+
+
+def test_log_file_is_appended_to(start, folder):
+    path = folder.path / "gateway.log"
+    path.write_text('{"msg":"before"}\n')
+    folder.own(path)
+    g = start('log file "%s"\nhttp { max-connections 10 }' % path, wait=False)
+    g.launch()
+    wait_for(lambda: '"started"' in path.read_text(), "the start")
+    g.stop()
+    got = [json.loads(line) for line in path.read_text().splitlines()]
+    assert got[0] == {"msg": "before"}
+    assert len(got) > 2
+
+
+def test_level(start, connect):
+    g = start("log level warn\nplayers { max-connections 1 }", wait=False)
+    g.add_token("p1", 1)
+    g.launch()
+    # "started" is not said at this level: ask the socket for its port.
+    g.stop()
+    assert all(line["level"] in ("warn", "error", "fatal")
+               for line in g.log())

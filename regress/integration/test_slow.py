@@ -1,0 +1,167 @@
+"""A player that does not read: contract, section 2, the last sentence."""
+import socket
+import time
+
+import pytest
+
+from gateway import wait_for
+from rawws import PING, Closed, RawWS, frame
+
+SLOW = 'ws_connections_closed_total{reason="slow"}'
+
+
+def narrow(gateway, token):
+    """A player with a small receive buffer, which fills at once."""
+    ws = RawWS.connect(gateway, token)
+    ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    return ws
+
+
+def bounded(start, settings, players=10):
+    g = start("publishers { rate-limit 0 }\nplayers { %s }" % settings,
+              wait=False)
+    g.add_token("s1", subject="s", server=True)
+    for i in range(players):
+        g.add_token("p%d" % i, i)
+    return g.start()
+
+
+@pytest.mark.parametrize("kind", ["publish", "broadcast"])
+def test_past_the_bound_it_is_closed_and_counted(start, connect, kind):
+    """And nobody else waits for it."""
+    g = bounded(start, "send-queue-hard 256K; send-queue-soft 256K; "
+                "send-queue-soft-time 1h")
+    slow = narrow(g, "p0")
+    others = [connect(g, "p%d" % i) for i in range(1, 6)]
+    payload = "x" * 30000
+    worst, n = 0.0, 0
+    end = time.monotonic() + 15
+    while g.metrics()[SLOW] == 0:
+        assert time.monotonic() < end
+        begin = time.monotonic()
+        if kind == "broadcast":
+            g.broadcast("e", [n, payload])
+        else:
+            g.publish("0", "e", [n, payload])
+            g.broadcast("e", [n, payload])
+        for ws in others:
+            assert ws.recv_text() == \
+                '{"event":"e","payload":[%d, "%s"]}' % (n, payload)
+        worst = max(worst, time.monotonic() - begin)
+        assert g.metrics()["ws_send_queue_bytes"] <= 256 * 1024 + 2048
+        n += 1
+    assert worst < 2
+    m = g.metrics()
+    assert m[SLOW] == 1
+    assert m["ws_active_connections"] == 5
+    assert m["ws_send_queue_bytes"] == 0
+    assert m['ws_messages_dropped_total{reason="closed"}'] >= 1
+    line = g.wait_log(lambda l: l.get("event") == "ws_disconnect")
+    assert (line["player_id"], line["reason"]) == ("0", "slow")
+    # A message to it is queued from now on.
+    assert g.publish("0", "e") == {"delivered": 0, "queued": 1}
+    with pytest.raises((Closed, ConnectionError)):
+        while True:
+            slow.recv()
+    slow.abort()
+
+
+def test_the_soft_bound_gives_it_a_time(start, connect):
+    g = bounded(start, "send-queue-hard 64M; send-queue-soft 64K; "
+                "send-queue-soft-time 300ms")
+    slow = narrow(g, "p0")
+    other = connect(g, "p1")
+    payload = "x" * 1000000
+    for _ in range(8):
+        g.broadcast("e", payload)
+        other.recv_text()
+    begin = time.monotonic()
+    wait_for(lambda: g.metrics()[SLOW] == 1, "the soft bound")
+    assert time.monotonic() - begin < 3
+    other.settle()
+    slow.abort()
+
+
+def test_who_reads_in_time_stays(start):
+    """Below the soft bound again, its time is not counted any more."""
+    g = bounded(start, "send-queue-hard 64M; send-queue-soft 64K; "
+                "send-queue-soft-time 1s")
+    ws = narrow(g, "p0")
+    payload = "x" * 1000000
+    begin = time.monotonic()
+    turns = 0
+    while time.monotonic() - begin < 1.5 or turns < 3:
+        for _ in range(3):
+            g.broadcast("e", payload)
+        for _ in range(3):
+            assert len(ws.recv_text()) > 1000000
+        turns += 1
+    assert g.metrics()[SLOW] == 0
+    ws.close()
+
+
+def test_one_message_always_fits(start, connect):
+    """However large it is against the bound."""
+    g = bounded(start, "send-queue-hard 4K; send-queue-soft 4K")
+    ws = connect(g, "p1")
+    payload = "x" * 1000000
+    for _ in range(3):
+        assert g.publish("1", "e", payload)["delivered"] == 1
+        assert len(ws.recv_text()) > 1000000
+        ws.settle()
+
+
+def test_big_payloads_to_many(start, connect):
+    g = bounded(start, "max-connections 100", players=40)
+    players = [connect(g, "p%d" % i) for i in range(40)]
+    for n in range(3):
+        payload = str(n) * 500000
+        assert g.broadcast("big", payload) == {"delivered": 40, "queued": 0}
+        want = '{"event":"big","payload":"%s"}' % payload
+        for ws in players:
+            assert ws.recv_text() == want
+    assert g.metrics()["ws_messages_delivered_total"] == 120
+    assert g.metrics()[SLOW] == 0
+
+
+def test_several_slow_ones_at_once(start, connect):
+    g = bounded(start, "send-queue-hard 128K; send-queue-soft 128K; "
+                "max-connections 100")
+    slow = [narrow(g, "p%d" % (i % 3)) for i in range(12)]
+    other = connect(g, "p9")
+    payload = "x" * 60000
+    end = time.monotonic() + 15
+    n = 0
+    while g.metrics()[SLOW] < 12:
+        assert time.monotonic() < end
+        g.broadcast("e", payload)
+        n += 1
+        other.recv_text()
+    m = g.metrics()
+    assert m["ws_active_connections"] == 1
+    assert m["ws_send_queue_bytes"] == 0
+    for ws in slow:
+        ws.abort()
+
+
+def test_who_pings_and_does_not_read_is_bounded(start):
+    """Answers to pings are not to fill memory."""
+    g = bounded(start, "send-queue-hard 64K; send-queue-soft 16K; "
+                "send-queue-soft-time 200ms")
+    ws = narrow(g, "p0")
+    ws.sock.settimeout(0.2)
+    data = frame(PING, b"x" * 125) * 200
+    end = time.monotonic() + 10
+    top = 0
+    try:
+        while time.monotonic() < end and g.metrics()[SLOW] == 0:
+            top = max(top, g.metrics()["ws_send_queue_bytes"])
+            try:
+                ws.sock.sendall(data)
+            except TimeoutError:
+                continue
+    except (ConnectionError, BrokenPipeError):
+        pass
+    assert top < 128 * 1024
+    assert g.request("GET", "/healthz")[0] == 200
+    ws.abort()

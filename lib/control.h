@@ -17,7 +17,7 @@
 
 #define CTL_VERSION	1
 
-#define CTL_MAXID	64		/* bytes of a player's or server's name */
+#define CTL_MAXID	64		/* bytes of an identity */
 #define CTL_MAXTOKEN	32
 #define CTL_MAXSUBJECT	32		/* as the column of the database */
 #define CTL_MAXTEXT	256
@@ -103,7 +103,7 @@ struct ctl_kick {
 struct ctl_publish {
 	uint32_t	broadcast;	/* to all, player is not looked at */
 	struct ctl_id	player;
-	uint32_t	event_len;	/* CTL_PUBLISH_DATA starts with it, plain */
+	uint32_t	event_len;	/* plain; CTL_PUBLISH_DATA begins so */
 	uint32_t	payload_len;	/* JSON; 0 stands for null */
 };
 
@@ -115,9 +115,9 @@ enum ctl_kind {
 	CTL_EV_BROADCAST	= 1 << 3,
 	CTL_EV_QUEUE		= 1 << 4,	/* put into the offline queue */
 	CTL_EV_FLUSH		= 1 << 5,	/* delivered out of it */
-	CTL_EV_DROP		= 1 << 6,	/* a message was lost, and why */
+	CTL_EV_DROP		= 1 << 6,	/* a message is lost, and why */
 	CTL_EV_KICK		= 1 << 7,
-	CTL_EV_REFUSE		= 1 << 8	/* a connection refused, and why */
+	CTL_EV_REFUSE		= 1 << 8	/* a request refused, and why */
 };
 #define CTL_EV_ALL	0x1ff
 
@@ -218,7 +218,7 @@ struct ctl_token {
 struct ctl_token_row {
 	uint32_t	kind;
 	uint32_t	token_len;
-	uint8_t		token[CTL_MAXTOKEN];	/* whole when just added, else 4 bytes */
+	uint8_t		token[CTL_MAXTOKEN];	/* whole only when added */
 	struct ctl_id	identity;
 	struct ctl_id	subject;
 	int64_t		ttl;		/* ms; negative: expired */

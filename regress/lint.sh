@@ -4,7 +4,7 @@ set -u
 
 cd "$(dirname "$0")/.." || exit 1
 status=0
-flags="-std=gnu11 -D_GNU_SOURCE -Ilib -Ilib/Linux -Iws-gatewayd -Iws-gatewayctl
+flags="-std=gnu11 -D_GNU_SOURCE -Ilib -Ilib/Linux -Iws-gatewayd -Iws-gatewayctl \
 $(pkg-config --cflags libbsd-overlay libcjson)"
 sources=$(git ls-files '*.c' | grep -v -e openbsd -e '^regress/')
 
@@ -21,13 +21,14 @@ echo "== cppcheck"
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
     --enable=warning,portability,performance \
     --suppress=missingIncludeSystem -j 2 \
+    --suppress='*:/usr/include/*' -I/usr/include/bsd -DLIBBSD_OVERLAY \
     -D_GNU_SOURCE -Ilib -Ilib/Linux -Iws-gatewayd -Iws-gatewayctl \
     $sources || status=1
 
 echo "== clang-tidy"
 # shellcheck disable=SC2086
 printf '%s\n' $sources | xargs -P 2 -n 8 sh -c \
-    'clang-tidy --quiet "$@" -- '"$(echo $flags)"' 2>/dev/null' clang-tidy ||
+    'clang-tidy --quiet "$@" -- '"$flags"' 2>/dev/null' clang-tidy ||
     status=1
 
 echo "== clang"

@@ -4,7 +4,9 @@
  * Exit codes are for scripts: see EXIT_* and the manual page.
  */
 #include <sys/types.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include <err.h>

@@ -2,6 +2,12 @@
 #ifndef CTL_REQUEST_H
 #define CTL_REQUEST_H
 
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include <stdint.h>
+
 #include "imsg.h"
 #include "parser.h"
 #include "payload.h"

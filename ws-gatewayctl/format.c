@@ -25,7 +25,8 @@ format_size(uint64_t bytes, int raw, char *buf, size_t size)
 	if (raw || bytes < 1024)
 		return (format_number(bytes, buf, size));
 	/* 1023.5 of one unit would be shown as 1024. */
-	for (i = -1; v >= 1023.5 && units[i + 1] != '\0'; i++)
+	v /= 1024;
+	for (i = 0; v >= 1023.5 && units[i + 1] != '\0'; i++)
 		v /= 1024;
 	snprintf(buf, size, "%.*f%c", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v,
 	    units[i]);

@@ -2,6 +2,10 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
 #include <stddef.h>
 #include <stdint.h>
 

@@ -68,6 +68,8 @@ table_print(void)
 	const char	*head;
 	size_t		i, n;
 
+	if (columns == 0)
+		return;
 	for (i = 0; i < columns; i++)
 		room[i] = width(heads[i] + (heads[i][0] == '>'));
 	for (i = 0; i < ncells; i++) {

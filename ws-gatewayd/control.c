@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "version.h"
 
+#define CLOSED_BURST	10	/* log lines a second about bad clients */
 #define ACCEPT_PAUSE	1000	/* ms, when there are no descriptors left */
 
 struct request {
@@ -66,6 +67,7 @@ struct client_list	control_clients =
 
 static struct event	listen_event;
 static struct timer	accept_timer;
+static struct log_limit	closed_limit;
 
 static void	client_free(struct client *);
 
@@ -77,9 +79,11 @@ client_patience(struct timer *timer)
 
 	c = (struct client *)(void *)((char *)timer -
 	    offsetof(struct client, timer));
-	log_info("control client of uid %u closed: it %s for %d s",
-	    (unsigned int)c->uid, client_queued(c) > 0 ? "has read nothing" :
-	    "has sent nothing", CLIENT_PATIENCE / 1000);
+	if (log_limit(&closed_limit, CLOSED_BURST, now_ms()))
+		log_info("control client of uid %u closed: it %s for %d s",
+		    (unsigned int)c->uid, client_queued(c) > 0 ?
+		    "has read nothing" : "has sent nothing",
+		    CLIENT_PATIENCE / 1000);
 	client_free(c);
 }
 
@@ -225,8 +229,9 @@ client_hello(struct client *c, const void *data, size_t len)
 static void
 client_malformed(struct client *c, uint32_t type, size_t len)
 {
-	log_info("control client of uid %u closed: message %u of %zu bytes "
-	    "is not expected", (unsigned int)c->uid, type, len);
+	if (log_limit(&closed_limit, CLOSED_BURST, now_ms()))
+		log_info("control client of uid %u closed: message %u of %zu "
+		    "bytes is not expected", (unsigned int)c->uid, type, len);
 	client_fail(c, CTL_ERR_REQUEST, "message %u of %zu bytes is not "
 	    "expected", type, len);
 	client_end(c);

@@ -85,7 +85,7 @@ int	 client_text_ok(const char *, size_t size);
 int	 client_id_ok(const struct ctl_id *);
 void	 client_set_id(struct ctl_id *, const void *, size_t);
 
-/* Handlers of requests; DATA has the length that the table in control.c says. */
+/* Handlers of requests; the table in control.c has checked the length. */
 /* control_show.c */
 void	 show_stats(struct client *, const void *, size_t);
 void	 show_players(struct client *, const void *, size_t);

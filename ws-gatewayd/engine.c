@@ -23,6 +23,7 @@
 #define FD_RESERVE	64	/* descriptors that are not players' */
 #define STOP_TIME	3000	/* ms for the close handshakes of a stop */
 #define DRAIN_TICK	100	/* ms */
+#define GONE_GRACE	2000	/* ms for the parent, when the store has gone */
 
 struct engine	engine;
 
@@ -30,7 +31,7 @@ static struct conf_process	process;
 static struct conf_strings	new_origins, new_lines;
 static struct settings		new_conf;
 static int			confined, control_fd = -1;
-static struct timer		drain_timer, stop_timer;
+static struct timer		drain_timer, stop_timer, gone_timer;
 static uint64_t			drain_end;
 
 /* Listeners wait for the configuration. */
@@ -272,10 +273,21 @@ store_dispatch(struct ipc *ipc, struct imsg *imsg)
 }
 
 static void
+store_gone_late(struct timer *t)
+{
+	(void)t;
+	fatalx("the store has gone");
+}
+
+/*
+ * The parent knows what ended it: our own end must not be the first that it
+ * hears of.  It tells us to say good-bye to the players.
+ */
+static void
 store_gone(struct ipc *ipc)
 {
-	(void)ipc;
-	fatalx("the store has gone");
+	ipc_close(ipc);
+	timer_set(&gone_timer, GONE_GRACE, store_gone_late);
 }
 
 static void

@@ -212,6 +212,8 @@ main(int argc, char **argv)
 	if (p->flags.check)
 		check_exit(p);
 
+	/* Of the caller; not before the file is read, which may be such a one. */
+	closefrom(STDERR_FILENO + 1);
 	p->background = p->conf->daemonize && !p->flags.foreground;
 	if (p->background)
 		daemonize_begin();

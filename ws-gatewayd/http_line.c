@@ -181,7 +181,7 @@ version_byte(struct http_parser *p, unsigned char c)
 	static const char	 version[] = "HTTP/0.0\r";
 
 	if (version[p->sub] == '0' ? c < '0' || c > '9' :
-	    c != version[p->sub])
+	    c != (unsigned char)version[p->sub])
 		return (http_fail(p, 400, "bad HTTP version"));
 	switch (p->sub++) {
 	case 5:

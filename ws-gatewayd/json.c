@@ -35,6 +35,7 @@ scan_init(struct scan *s, const char *text, size_t len)
 	s->integer = 0;
 	s->name = absent;
 	s->depth = 0;
+	memset(s->object, 0, sizeof(s->object));
 }
 
 static int

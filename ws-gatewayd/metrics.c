@@ -261,7 +261,7 @@ proc_value(const struct procstat *st, int field)
 	}
 }
 
-/* A process that has not reported yet, and what is not known of it, is left out. */
+/* What a process has not reported, or can't know, is left out. */
 static void
 put_processes(struct page *p)
 {

@@ -195,7 +195,7 @@ output_written(struct conn *c, size_t n)
 
 	q->bytes -= n;
 	metrics.sendq_bytes -= n;
-	while (n > 0) {
+	while (n > 0 && q->n > 0) {
 		f = q->ring[q->head];
 		rest = f->len - q->off;
 		if (n < rest) {
@@ -222,6 +222,7 @@ output_write(struct conn *c)
 	struct outq	*q = &c->out;
 	struct frame	*f = q->ring[q->head];
 	unsigned	 i, n;
+	uint32_t	 skip;
 
 	if (q->n == 1)
 		return (send(c->fd, f->data + q->off, f->len - q->off,
@@ -229,11 +230,10 @@ output_write(struct conn *c)
 	n = q->n < MAXIOV ? q->n : MAXIOV;
 	for (i = 0; i < n; i++) {
 		f = q->ring[(q->head + i) & (q->size - 1)];
-		iov[i].iov_base = f->data;
-		iov[i].iov_len = f->len;
+		skip = i == 0 ? q->off : 0;
+		iov[i].iov_base = f->data + skip;
+		iov[i].iov_len = f->len - skip;
 	}
-	iov[0].iov_base = (uint8_t *)iov[0].iov_base + q->off;
-	iov[0].iov_len -= q->off;
 	return (writev(c->fd, iov, (int)n));
 }
 

@@ -96,6 +96,8 @@ void	parent_kill_children(struct parent *);
 /* parent_stop.c */
 /* Begin to stop: engine, then store, then the loop ends. */
 void	parent_stop(struct parent *, int exit_code);
+/* Time is up for the one whose turn it is. */
+void	parent_stop_overdue(struct parent *);
 /* A child has ended and said all it had to say. */
 void	parent_child_ended(struct child *);
 

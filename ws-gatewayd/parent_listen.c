@@ -62,6 +62,7 @@ address_text(int fd, char *text, size_t size)
 	socklen_t		 len = sizeof(ss);
 	char			 host[NI_MAXHOST], port[NI_MAXSERV];
 
+	memset(&ss, 0, sizeof(ss));
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		fatal("getsockname");
 	if (getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port,
@@ -188,7 +189,7 @@ parent_listen(struct parent *p)
 	int			 fd;
 
 	TAILQ_FOREACH(cl, &p->conf->listens, entry) {
-		if (strncmp(cl->text, unix_prefix, sizeof(unix_prefix) - 1)) {
+		if (strncmp(cl->text, unix_prefix, sizeof(unix_prefix) - 1) != 0) {
 			listen_tcp(p, cl->text);
 			continue;
 		}

@@ -185,20 +185,16 @@ on_kill(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
-		if (p->phase == PARENT_STARTING && !p->child[id].ready &&
-		    p->refusal[0] == '\0')
-			snprintf(p->refusal, sizeof(p->refusal),
-			    "%s was not ready within %d s",
-			    proc_name(id), START_LIMIT_S);
-		else if (p->phase == PARENT_STOPPING && p->child[id].pid != 0)
-			log_warnx("%s took too long to stop and is killed",
-			    proc_name(id));
+	if (p->phase != PARENT_STARTING) {
+		parent_stop_overdue(p);
+		return;
 	}
-	if (p->phase == PARENT_STARTING)
-		event_base_loopbreak(p->base);
-	else
-		parent_kill_children(p);
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (!p->child[id].ready && p->refusal[0] == '\0')
+			snprintf(p->refusal, sizeof(p->refusal),
+			    "%s was not ready within %d s", proc_name(id),
+			    START_LIMIT_S);
+	event_base_loopbreak(p->base);
 }
 
 static void

@@ -4,6 +4,7 @@
  */
 #include <sys/wait.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,9 +12,13 @@
 #include "parent.h"
 #include "platform.h"
 
-/* All is over within 5 s, of which the engine takes 4 at most. */
-static const struct timeval	stop_limit = { 4, 500000 };
+/*
+ * All is over within 5 s, of which the engine takes 4 at most.  One that has to
+ * be killed must not cost the store its orderly end.
+ */
+static const struct timeval	stop_limit = { 4, 300000 };
 static const struct timeval	broken_limit = { 1, 0 };
+static const struct timeval	next_limit = { 0, 400000 };
 
 static void
 stop_next(struct parent *p)
@@ -38,6 +43,21 @@ parent_stop(struct parent *p, int exit_code)
 	p->exit_code = exit_code;
 	event_add(p->ev_kill, exit_code == 0 ? &stop_limit : &broken_limit);
 	stop_next(p);
+}
+
+void
+parent_stop_overdue(struct parent *p)
+{
+	int	id;
+
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (p->child[id].pid != 0) {
+			log_warnx("%s took too long to stop and is killed",
+			    proc_name(id));
+			kill(p->child[id].pid, SIGKILL);
+			event_add(p->ev_kill, &next_limit);
+			return;
+		}
 }
 
 static void

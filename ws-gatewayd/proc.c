@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <err.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -131,6 +132,8 @@ proc_child_init(const char *title,
 	/* Someone typed the hidden mode by hand. */
 	if (fstat(PROC_FD, &st) == -1 || !S_ISSOCK(st.st_mode))
 		errx(1, "-proc is for the parent process only");
+	if (fcntl(PROC_FD, F_SETFD, FD_CLOEXEC) == -1)
+		err(1, "fcntl");
 	sandbox_early();
 	setproctitle("%s", title);
 	proc_ignore_signals();

@@ -305,7 +305,7 @@ setting_set(struct settings *s, const struct setting *row, const char *text,
     char *err, size_t errsize)
 {
 	struct why	why;
-	uint64_t	v;
+	uint64_t	v = 0;
 
 	if (setting_parse(row, text, &v, &why) == 0) {
 		setting_put(s, row, v);

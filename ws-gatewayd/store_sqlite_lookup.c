@@ -342,7 +342,7 @@ lookup_some(struct store_db *db, uint64_t now, const struct store_lookup *q,
 	size_t	size = 0;
 	int	rc;
 
-	while (sqlite_sizes[size] < n)
+	while (size < SQLITE_SIZES - 1 && sqlite_sizes[size] < n)
 		size++;
 	clear_results(q, n, res);
 	rc = run_lookup(db, now, size, q, n, res);

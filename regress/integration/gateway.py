@@ -124,14 +124,16 @@ class Gateway:
     # -- life ---------------------------------------------------------------
 
     def write_conf(self):
-        listen = "" if self.listen is None else \
-            'listen on "%s"\n' % self.listen
-        user = 'user "%s"\n' % USER if os.getuid() == 0 else ""
-        level = "" if "log level" in self.settings else "log level debug\n"
-        self.conf.write_text(
-            '%s%scontrol "%s"\n%s\nsandbox %s\n%s%s\n' % (
-                listen, user, self.control, self.database, SANDBOX, level,
-                self.settings))
+        lines = [self.database, 'control "%s"' % self.control]
+        if self.listen is not None:
+            lines.append('listen on "%s"' % self.listen)
+        if os.getuid() == 0 and 'user "' not in self.settings:
+            lines.append('user "%s"' % USER)
+        if "sandbox " not in self.settings:
+            lines.append("sandbox " + SANDBOX)
+        if "log level" not in self.settings:
+            lines.append("log level debug")
+        self.conf.write_text("\n".join([*lines, self.settings, ""]))
 
     def command(self):
         return [str(DAEMON), "-f", str(self.conf), *self.flags]

@@ -12,9 +12,9 @@ from rawhttp import RawHTTP, post
 @pytest.fixture
 def queue(start):
     """queue(settings of the block) gives a daemon with players 0 to 9."""
-    def run(settings):
-        g = start("publishers { rate-limit 0 }\nqueue { %s }" % settings,
-                  wait=False)
+    def run(settings, max_body="1M"):
+        g = start("publishers { rate-limit 0; max-body %s }\nqueue { %s }" %
+                  (max_body, settings), wait=False)
         g.add_token("s1", subject="s", server=True)
         for i in range(10):
             g.add_token("p%d" % i, i)
@@ -184,16 +184,23 @@ def test_bounded_as_a_whole_by_messages(queue, connect):
 
 
 def test_bounded_as_a_whole_by_bytes(queue, connect):
-    g = queue("total-bytes 64K; ttl 1m")
+    g = queue("total-bytes 64K; ttl 1m", max_body="64K")
     for n in range(40):
         assert g.publish(str(n % 10), "e", [n, "x" * 5000])["queued"] == 1
         assert g.metrics()["ws_queue_bytes"] <= 65536
-    assert g.publish("1", "e", "x" * 70000) == {"delivered": 0, "queued": 0}
-    left = g.metrics()["ws_queue_messages"]
+    left = int(g.metrics()["ws_queue_messages"])
     assert 10 <= left <= 13
-    got = [n for i in range(10) if i != 1
-           for n, _ in texts(connect(g, "p%d" % i), 1)]
-    assert sorted(got) == [30, 32, 33, 34, 35, 36, 37, 38, 39]
+    for i in range(10):
+        want = [n for n in range(40 - left, 40) if n % 10 == i]
+        assert [n for n, _ in texts(connect(g, "p%d" % i), len(want))] == want
+    assert g.metrics()["ws_queue_messages"] == 0
+    # One that is as large as it gets takes all the room.
+    for n in range(5):
+        g.publish("away", "e", n)
+    g.publish("x", "e", "x" * 65400)
+    m = g.metrics()
+    assert m["ws_queue_messages"] == 1
+    assert 65400 < m["ws_queue_bytes"] <= 65536
 
 
 def test_a_broadcast_is_never_queued(shared, connect):

@@ -123,24 +123,26 @@ def test_folder_of_database_missing(refuse, folder):
                create_db=False)
 
 
+@not_root
 def test_database_unreadable(refuse, folder):
     g = Gateway(folder)
     os.chmod(g.db, 0)
-    if ROOT:
-        os.chown(g.db, 0, 0)
-        words = [str(g.db), "user %s" % USER, "ermission denied"]
-    else:
-        words = [str(g.db), "ermission denied"]
-    refuse(words)
+    refuse([str(g.db), "ermission denied"])
 
 
 @as_root
-def test_folder_closed_to_the_user(refuse, folder):
-    inner = folder.path / "closed"
-    inner.mkdir(mode=0o700)
-    sqlite3.connect(inner / "tokens.db").close()
-    refuse([str(inner), USER],
-           database='database sqlite "%s"' % (inner / "tokens.db"))
+def test_database_that_only_root_can_open(start):
+    """It is opened before root is dropped: that works, and what will not work
+    later is said now."""
+    g = start(wait=False)
+    g.add_token("tok", 5)
+    os.chmod(g.db, 0)
+    os.chown(g.db, 0, 0)
+    g.start()
+    RawWS.connect(g, "tok").close()
+    warning = [l["msg"] for l in g.log() if l["level"] == "warn"]
+    assert any(str(g.db) in m and "user %s" % USER in m and "read" in m
+               for m in warning), warning
 
 
 @not_root
@@ -525,15 +527,7 @@ def test_dropped_caller_says_so(folder):
 
 def test_sandbox_modes(start):
     """What is in force is in the log; "off" says that nothing is."""
-    g = start("sandbox off", wait=False)
-    plain = g.write_conf
-
-    def off_only():
-        plain()
-        g.conf.write_text(g.conf.read_text().replace(
-            "sandbox %s\n" % SANDBOX, "", 1))
-    g.write_conf = off_only
-    g.start()
+    g = start("sandbox off")
     started = [l for l in g.log() if l["msg"] == "started"][0]
     assert started["sandbox"] == "none"
     assert g.request("GET", "/healthz")[0] == 200

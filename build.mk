@@ -20,8 +20,8 @@ LIB_OBJS =	control_path.o duration.o log.o sandbox_drop.o sandbox_probe.o \
 		utf8.o ${PLATFORM_OBJS}
 
 # The parent; what all processes share; the engine; the store.
-PARENT_OBJS =	address.o conf.o conf_send.o conf_set.o daemonize.o flags.o \
-		logfile.o parent_children.o parent_listen.o parent_loop.o \
+PARENT_OBJS =	address.o conf.o conf_database.o conf_send.o conf_set.o \
+		daemonize.o flags.o logfile.o parent_children.o parent_listen.o parent_loop.o \
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o selftest.o settings.o unixsock.o
 PROC_OBJS =	clock.o ipc.o proc.o
@@ -29,12 +29,15 @@ ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
 		control_show.o control_token.o endpoint.o engine.o frame.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \
 		http_line.o http_query.o hub.o json.o json_string.o listener.o \
-		lookup.o metrics.o monitor.o output.o publish.o publisher.o \
+		lookup.o memory.o metrics.o monitor.o output.o peer.o publish.o \
+		publisher.o rate.o \
 		queue.o reply.o request.o revalidate.o session.o timer.o ws.o \
 		ws_accept.o
-STORE_OBJS =	store.o store_lookup.o store_sqlite.o store_sqlite_dsn.o \
-		store_sqlite_lookup.o store_sqlite_token.o store_state.o \
-		store_token.o
+STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
+		store_mysql_addr.o store_mysql_call.o store_mysql_dsn.o \
+		store_mysql_error.o store_mysql_lookup.o store_mysql_token.o \
+		store_sqlite.o store_sqlite_dsn.o store_sqlite_lookup.o \
+		store_sqlite_token.o store_state.o store_token.o store_wait.o
 CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o \
 		record.o table.o values.o
 
@@ -47,7 +50,7 @@ all: ${PROGRAMS}
 ws-gatewayd: gatewayd.o ${DAEMON_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${DAEMON_OBJS} \
-	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS}
+	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS}
 
 ws-gatewayctl: ctl.o ${CTL_OBJS} ${LIB_OBJS}
 	@echo "link $@"
@@ -81,6 +84,6 @@ gatewayd.o ctl.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} ${UNIT_TESTS}: \
 .c:
 	@echo "cc $<"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ $< libtest.a \
-	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
+	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
 
 .PHONY: all unit

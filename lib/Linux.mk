@@ -5,11 +5,12 @@ PLATFORM_OBJS =	imsg.o platform_linux.o procstat_linux.o sandbox_linux.o \
 SANDBOX_EXTRA =	sandbox_linux_release.o
 
 PLATFORM_CFLAGS != pkg-config --cflags libbsd-overlay libevent_core sqlite3 \
-		libseccomp libcjson
+		libseccomp libcjson libmariadb
 PLATFORM_CFLAGS += -D_GNU_SOURCE
 PLATFORM_LIBS != pkg-config --libs libbsd-overlay libbsd-ctor libevent_core
 PLATFORM_LIBS +=	-lmd -lseccomp
 SQLITE_LIBS =	-lsqlite3
+MYSQL_LIBS =	-lmariadb
 CJSON_LIBS =	-lcjson
 CMOCKA_LIBS =	-lcmocka
 YACC =		byacc

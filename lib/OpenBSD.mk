@@ -1,12 +1,14 @@
 # What OpenBSD has in its base (imsg in libutil, SHA-1, sys/queue.h) and in
-# packages below /usr/local (libevent2, sqlite3, cJSON, cmocka).
+# packages below /usr/local (libevent2, sqlite3, mariadb-client, cJSON, cmocka).
 PLATFORM_OBJS =	platform_openbsd.o procstat_openbsd.o sandbox_openbsd.o \
 		control_path_openbsd.o
 SANDBOX_EXTRA =
 
-PLATFORM_CFLAGS = -I/usr/local/include -I/usr/local/include/cjson
+PLATFORM_CFLAGS = -I/usr/local/include -I/usr/local/include/cjson \
+		-I/usr/local/include/mysql
 PLATFORM_LIBS =	-L/usr/local/lib -levent_core2 -lutil
 SQLITE_LIBS =	-lsqlite3
+MYSQL_LIBS =	-lmariadb
 CJSON_LIBS =	-lcjson
 CMOCKA_LIBS =	-lcmocka
 YACC =		yacc

@@ -7,6 +7,8 @@
 
 #include <sys/types.h>
 
+#include <stdint.h>
+
 enum sandbox_mode {
 	SANDBOX_OFF,
 	SANDBOX_PREFER,			/* warn when the kernel lacks a part */
@@ -17,7 +19,8 @@ enum sandbox_role {
 	SANDBOX_PARENT,
 	SANDBOX_ENGINE,
 	SANDBOX_STORE,
-	SANDBOX_CTL			/* ws-gatewayctl */
+	SANDBOX_CTL,			/* ws-gatewayctl */
+	SANDBOX_STORE_NET		/* the database is a server */
 };
 
 /* A folder or a file, and what stays allowed below it. */
@@ -39,6 +42,12 @@ void	sandbox_early(void);
  */
 void	sandbox_enter(enum sandbox_role, enum sandbox_mode,
 	    const struct sandbox_path *paths);
+
+/*
+ * Before sandbox_enter(): the one TCP port that SANDBOX_STORE_NET may connect
+ * to, where the platform can tell ports apart.  0 for none.
+ */
+void	sandbox_keep_port(uint16_t);
 
 /* What is in force, for logs: "pledge, unveil" or "seccomp, landlock 4". */
 const char *sandbox_describe(void);

@@ -47,6 +47,8 @@
 #define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET	(1ULL << 0)
 #define LANDLOCK_SCOPE_SIGNAL			(1ULL << 1)
 #endif
+/* An enumerator where it is known: LANDLOCK_RULE_NET_PORT. */
+#define LANDLOCK_RULE_NET_PORT_			2
 
 /*
  * The kernel's struct landlock_ruleset_attr as of ABI 6, in a name of our own
@@ -174,6 +176,38 @@ static const struct rule rules_store[] = {
 	{ SCMP_SYS(fcntl), 1, INT_ARG, F_GETLK },
 };
 
+/*
+ * A client of a database server: it makes sockets, of which Landlock lets it
+ * connect to one port only.  What the resolver and the loader of plugins would
+ * look for in files fails; what they need was loaded before.
+ */
+static const int calls_store_net[] = {
+	SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(getsockopt),
+	SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(pread64), SCMP_SYS(getdents64),	/* procstat */
+};
+
+static const struct rule rules_store_net[] = {
+	{ SCMP_SYS(socket), 0, INT_ARG, AF_INET },
+	{ SCMP_SYS(socket), 0, INT_ARG, AF_INET6 },
+	{ SCMP_SYS(socket), 0, INT_ARG, AF_UNIX },
+	{ SCMP_SYS(setsockopt), 1, INT_ARG, SOL_SOCKET },
+	{ SCMP_SYS(setsockopt), 1, INT_ARG, IPPROTO_TCP },
+	{ SCMP_SYS(setsockopt), 1, INT_ARG, IPPROTO_IP },
+	{ SCMP_SYS(ioctl), 1, INT_ARG, FIONBIO },
+};
+
+static const int calls_refused_net[] = {
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat),
+	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(readlink),
+};
+
+/* The files of TLS, where there are some to be kept. */
+static const int calls_files_net[] = {
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat), SCMP_SYS(access), SCMP_SYS(faccessat),
+};
+
 /* The socket is connected before; what is left is a terminal. */
 static const struct rule rules_ctl[] = {
 	{ SCMP_SYS(ioctl), 1, INT_ARG, TCGETS },
@@ -195,11 +229,16 @@ static const struct role roles[] = {
 	    rules_engine, NITEMS(rules_engine), SCOPE_ALL },
 	[SANDBOX_STORE] = { "store", calls_store, NITEMS(calls_store),
 	    rules_store, NITEMS(rules_store), SCOPE_ALL },
+	[SANDBOX_STORE_NET] = { "store", calls_store_net,
+	    NITEMS(calls_store_net), rules_store_net, NITEMS(rules_store_net),
+	    SCOPE_ALL },
 	[SANDBOX_CTL] = { "ctl", NULL, 0,
 	    rules_ctl, NITEMS(rules_ctl), SCOPE_ALL },
 };
 
-static char	description[64] = "none";
+static char		description[64] = "none";
+static in_port_t	keep_port;
+static int		keeps_files;
 
 static void
 describe(const char *part)
@@ -293,11 +332,28 @@ landlock_allow(int ruleset, uint64_t handled, const struct sandbox_path *path)
 	rule.allowed_access = landlock_rights(path) & handled;
 	if (!S_ISDIR(st.st_mode))
 		rule.allowed_access &= FS_FILE;
+	/* To connect to one takes no right that Landlock knows. */
+	if (S_ISSOCK(st.st_mode))
+		rule.allowed_access = 0;
 	/* A rule that allows nothing is an error to the kernel. */
 	if (rule.allowed_access != 0 && syscall(SYS_landlock_add_rule, ruleset,
 	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == -1)
 		fatal("sandbox: cannot keep %s", path->path);
 	close(rule.parent_fd);
+}
+
+/* The kernel's struct landlock_net_port_attr, which has no other name here. */
+static void
+landlock_allow_port(int ruleset, in_port_t port)
+{
+	struct {
+		uint64_t	allowed_access;
+		uint64_t	port;
+	}	rule = { LANDLOCK_ACCESS_NET_CONNECT_TCP, port };
+
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_NET_PORT_,
+	    &rule, 0) == -1)
+		fatal("sandbox: cannot keep TCP port %u", port);
 }
 
 /* Fill in all that an ABI can forbid; the size of what it understands. */
@@ -312,10 +368,6 @@ landlock_handled(struct ruleset *set, int abi, uint64_t scoped)
 		set->fs |= LANDLOCK_ACCESS_FS_TRUNCATE;
 	if (abi >= 5)
 		set->fs |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
-	/*
-	 * No role keeps a TCP port.  One that does adds a rule for it where
-	 * the paths are added.
-	 */
 	if (abi >= 4)
 		set->net = LANDLOCK_ACCESS_NET_BIND_TCP |
 		    LANDLOCK_ACCESS_NET_CONNECT_TCP;
@@ -354,6 +406,9 @@ landlock_enter(const struct role *role, enum sandbox_mode mode,
 		landlock_allow(fd, set.fs, p);
 	for (p = sandbox_extra_paths(); p->path != NULL; p++)
 		landlock_allow(fd, set.fs, p);
+	if (role == &roles[SANDBOX_STORE_NET] && keep_port != 0 &&
+	    set.net != 0)
+		landlock_allow_port(fd, keep_port);
 	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1) {
 		if (!is_lacking(errno))
 			fatal("sandbox: Landlock for the %s", role->name);
@@ -367,17 +422,30 @@ landlock_enter(const struct role *role, enum sandbox_mode mode,
 }
 
 static int
-filter_allow(scmp_filter_ctx ctx, const int *calls, size_t n)
+filter_add(scmp_filter_ctx ctx, uint32_t action, const int *calls, size_t n)
 {
 	size_t	 i;
 	int	 rc;
 
 	for (i = 0; i < n; i++) {
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+		rc = seccomp_rule_add(ctx, action, calls[i], 0);
 		if (rc < 0)
 			return (rc);
 	}
 	return (0);
+}
+
+static int
+filter_allow(scmp_filter_ctx ctx, const int *calls, size_t n)
+{
+	return (filter_add(ctx, SCMP_ACT_ALLOW, calls, n));
+}
+
+/* These fail with an error instead of ending the process. */
+static int
+filter_refuse(scmp_filter_ctx ctx, const int *calls, size_t n)
+{
+	return (filter_add(ctx, SCMP_ACT_ERRNO(EACCES), calls, n));
 }
 
 static int
@@ -440,6 +508,12 @@ filter_fill(scmp_filter_ctx ctx, const struct role *role)
 		rc = filter_allow(ctx, role->calls, role->ncalls);
 	if (rc == 0)
 		rc = filter_allow_rules(ctx, role->rules, role->nrules);
+	if (rc == 0 && role == &roles[SANDBOX_STORE_NET] && keeps_files)
+		rc = filter_allow(ctx, calls_files_net,
+		    NITEMS(calls_files_net));
+	else if (rc == 0 && role == &roles[SANDBOX_STORE_NET])
+		rc = filter_refuse(ctx, calls_refused_net,
+		    NITEMS(calls_refused_net));
 	/*
 	 * syslog(3) makes a new socket when the one that it has is refused.
 	 * That fails in the parent instead of killing it: the restart of
@@ -484,6 +558,24 @@ filter_enter(const struct role *role, enum sandbox_mode mode)
 }
 
 void
+sandbox_keep_port(in_port_t port)
+{
+	keep_port = port;
+}
+
+/* Sockets are reached by connect(2), which is no matter of files. */
+static int
+any_files(const struct sandbox_path *paths)
+{
+	struct stat	 st;
+
+	for (; paths != NULL && paths->path != NULL; paths++)
+		if (stat(paths->path, &st) == -1 || !S_ISSOCK(st.st_mode))
+			return (1);
+	return (0);
+}
+
+void
 sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
     const struct sandbox_path *paths)
 {
@@ -495,6 +587,7 @@ sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
 		return;
 
 	sandbox_extra_prepare();
+	keeps_files = any_files(paths);
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		describe("no_new_privs");
 	else

@@ -45,6 +45,15 @@ promises(enum sandbox_role role)
 		 * recvfd: the socket to the engine comes from the parent.
 		 */
 		return ("stdio rpath wpath cpath flock fattr recvfd");
+	case SANDBOX_STORE_NET:
+		/*
+		 * stdio: the event loop.
+		 * rpath: certificates and keys, and nothing else is unveiled.
+		 * inet, unix: the connection to the database server, which is
+		 *	made again when it is lost.
+		 * recvfd: the socket to the engine comes from the parent.
+		 */
+		return ("stdio rpath inet unix recvfd");
 	case SANDBOX_CTL:
 		/*
 		 * stdio: the socket that is connected, and the output.
@@ -62,6 +71,13 @@ sandbox_early(void)
 
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		fatal("cannot turn off core files");
+}
+
+/* Ports are not told apart here. */
+void
+sandbox_keep_port(in_port_t port)
+{
+	(void)port;
 }
 
 /* A kernel always has both parts, so all modes but OFF are one. */

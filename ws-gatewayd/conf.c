@@ -2,16 +2,19 @@
  * A whole configuration: defaults, then the file, then the command line, then
  * the checks that need more than one setting.
  */
+#include <sys/types.h>
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conf.h"
 #include "conf_set.h"
 #include "control.h"
 #include "log.h"
+#include "mysql_dsn.h"
 
 struct conf *
 conf_new(void)
@@ -89,15 +92,16 @@ check_settings(const struct settings *s, void (*report)(const char *))
 static int
 check_database(const struct conf *conf, void (*report)(const char *))
 {
+	char	why[256];
+
 	if (conf->db == DB_MYSQL && strcmp(conf->dsn, DEFAULT_DSN) == 0) {
 		conf_report(report, "database mysql: give its DSN (-dsn "
 		    "\"user:password@tcp(host:3306)/db\")");
 		return (-1);
 	}
-	if (conf->db == DB_MYSQL && !dsn_is_mysql(conf->dsn)) {
-		conf_report(report, "database mysql: the DSN must be of the "
-		    "form \"user:password@tcp(host:3306)/db\", "
-		    "\"user@unix(/path)/db\" or \"user@/db\"");
+	if (conf->db == DB_MYSQL &&
+	    mysql_dsn_check(conf->dsn, why, sizeof(why)) == -1) {
+		conf_report(report, "database mysql: the DSN: %s", why);
 		return (-1);
 	}
 	if (conf->db == DB_MYSQL && conf->db_create) {
@@ -148,15 +152,14 @@ static int
 load_file(struct conf *conf, const struct flags *flags,
     void (*report)(const char *))
 {
+	struct stat	st;
+
 	if (flags->file != NULL)
 		return (parse_config(conf, flags->file, report));
-	if (access(CONF_FILE, R_OK) == 0)
-		return (parse_config(conf, CONF_FILE, report));
-	if (errno == ENOENT || errno == ENOTDIR)
+	if (stat(CONF_FILE, &st) == -1 &&
+	    (errno == ENOENT || errno == ENOTDIR))
 		return (0);
-	conf_report(report, "%s: %s (give another file with -f)", CONF_FILE,
-	    strerror(errno));
-	return (-1);
+	return (parse_config(conf, CONF_FILE, report));
 }
 
 struct conf *

@@ -47,6 +47,7 @@ struct settings {
 	uint64_t	offline_ttl;
 	uint64_t	queue_total_messages;
 	uint64_t	queue_total_bytes;
+	uint64_t	queue_total_players;
 	/* publishers */
 	uint64_t	rate_limit;		/* messages, 0: no limit */
 	uint64_t	rate_period;
@@ -57,8 +58,15 @@ struct settings {
 	uint64_t	request_timeout;
 	uint64_t	keepalive_timeout;
 	uint64_t	max_connections;	/* in total, 0: by the file limit */
+	/* limits */
+	uint64_t	memory_limit;		/* bytes */
+	uint64_t	max_per_address;	/* connections, 0: no limit */
+	uint64_t	max_handshakes;		/* in progress */
+	uint64_t	handshake_rate;		/* a second, 0: no limit */
+	uint64_t	handshake_burst;
 	/* tokens */
 	uint64_t	token_cache;		/* 0: off */
+	uint64_t	token_grace;		/* without a database, 0: off */
 	uint64_t	lookup_timeout;
 	uint64_t	max_lookups;		/* pending */
 	/* control */
@@ -125,6 +133,12 @@ struct conf {
 	enum conf_db		 db;
 	char			 dsn[CONF_MAXDSN];
 	int			 db_create;
+	/* MySQL's, beside the DSN; "": none */
+	char			 db_password_file[PATH_MAX];
+	char			 db_password[256];	/* out of the file */
+	char			 db_tls_ca[CONF_MAXCHROOT];
+	char			 db_tls_cert[CONF_MAXCHROOT];
+	char			 db_tls_key[CONF_MAXCHROOT];
 	char			 user[CONF_MAXUSER];
 	int			 user_set;	/* not the default */
 	char			 chroot[CONF_MAXCHROOT];

@@ -26,6 +26,10 @@ send_database(struct parent *p, struct child *c)
 	strlcpy(db.dsn, p->conf->dsn, sizeof(db.dsn));
 	if (strlcpy(db.cwd, p->cwd, sizeof(db.cwd)) >= sizeof(db.cwd))
 		parent_refuse("the path of the working directory is too long");
+	strlcpy(db.password, p->conf->db_password, sizeof(db.password));
+	strlcpy(db.tls_ca, p->conf->db_tls_ca, sizeof(db.tls_ca));
+	strlcpy(db.tls_cert, p->conf->db_tls_cert, sizeof(db.tls_cert));
+	strlcpy(db.tls_key, p->conf->db_tls_key, sizeof(db.tls_key));
 	ipc_send(&c->ipc, IMSG_CONF_DATABASE, 0, -1, &db, sizeof(db));
 	explicit_bzero(&db, sizeof(db));
 }

@@ -307,6 +307,7 @@ conf_set_dsn(struct conf *conf, const char *dsn, struct why *why)
 {
 	if (*dsn == '\0')
 		return (why_set(why, "the DSN is empty"));
+	conf_clear_database(conf);
 	return (set_text(conf->dsn, sizeof(conf->dsn), dsn, why));
 }
 

@@ -34,6 +34,30 @@ int	conf_add_listen(struct conf *, const char *text, mode_t,
 int	conf_add_origin(struct conf *, const char *text, struct why *);
 int	conf_set_db(struct conf *, const char *kind, struct why *);
 int	conf_set_dsn(struct conf *, const char *, struct why *);
+/*
+ * A block of MySQL's, what was given of it (NULL: was not), when the kind is
+ * set.
+ */
+enum conf_dbopt {
+	DBOPT_DSN,
+	DBOPT_HOST,
+	DBOPT_PORT,
+	DBOPT_SOCKET,
+	DBOPT_DATABASE,
+	DBOPT_USER,
+	DBOPT_PASSWORD,
+	DBOPT_PASSWORD_FILE,
+	DBOPT_TLS,
+	DBOPT_TLS_CA,
+	DBOPT_TLS_CERT,
+	DBOPT_TLS_KEY,
+	DBOPTS
+};
+int	conf_set_database(struct conf *, const char *const o[DBOPTS],
+	    struct why *);
+int	conf_dbopt(const char *name);	/* or -1 */
+const char *conf_dbopt_name(enum conf_dbopt);
+
 int	conf_set_user(struct conf *, const char *, struct why *);
 int	conf_set_chroot(struct conf *, const char *, struct why *);
 int	conf_set_log_file(struct conf *, const char *, struct why *);
@@ -44,6 +68,7 @@ int	conf_parse_mode(const char *, mode_t *, struct why *);
 
 void	setting_put(struct settings *, const struct setting *, uint64_t);
 void	conf_clear_listens(struct conf *);
+void	conf_clear_database(struct conf *);
 void	conf_clear_origins(struct conf *);
 void	conf_strings_add(struct conf_strings *, const char *);
 void	conf_strings_clear(struct conf_strings *);

@@ -17,6 +17,8 @@
 #include "engine.h"
 #include "hub.h"
 #include "log.h"
+#include "memory.h"
+#include "peer.h"
 
 /*
  * One receive buffer for all: what is kept of a connection's bytes is put in
@@ -57,7 +59,7 @@ conn_set_addr(struct conn *c, const struct sockaddr *sa)
 	}
 }
 
-void
+int
 conn_new(int fd, const struct sockaddr *sa)
 {
 	struct conn	*c;
@@ -65,11 +67,17 @@ conn_new(int fd, const struct sockaddr *sa)
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("connection");
+	memory_take(sizeof(*c));
 	c->fd = fd;
 	c->id = ++last_id;
 	c->since = now_ms();
 	c->reason = CLOSE_EOF;
 	conn_set_addr(c, sa);
+	if (peer_join(&c->addr) == -1) {
+		memory_give(sizeof(*c));
+		free(c);
+		return (-1);
+	}
 	if (c->addr.family != AF_UNIX && setsockopt(fd, IPPROTO_TCP,
 	    TCP_NODELAY, &on, sizeof(on)) == -1)
 		log_debug("TCP_NODELAY: %s", strerror(errno));
@@ -79,6 +87,7 @@ conn_new(int fd, const struct sockaddr *sa)
 	conn_count(c);
 	metrics.accepted++;
 	request_idle(c);
+	return (0);
 }
 
 /* What was read already and kept will not be announced by the socket. */
@@ -138,6 +147,8 @@ conn_keep(struct conn *c, const uint8_t *data, size_t n)
 			fatal("connection: %zu bytes", n);
 		memcpy(part, data, n);
 	}
+	memory_take(n);
+	memory_give(c->npart);
 	free(c->part);
 	c->part = part;
 	c->npart = (uint32_t)n;
@@ -272,7 +283,9 @@ conn_reap(void)
 			session_gone(c);
 		else
 			conn_discount(c);
+		peer_leave(&c->addr);
 		explicit_bzero(c->token, sizeof(c->token));
+		memory_give(sizeof(*c) + c->npart);
 		free(c->part);
 		free(c);
 	}

@@ -42,13 +42,14 @@ struct conn_addr {
 /* Frames that wait for the socket: a ring of references. */
 struct outq {
 	struct frame	**ring;
-	uint16_t	 size;		/* of the ring, a power of two or 0 */
-	uint16_t	 head;
-	uint16_t	 n;
+	uint32_t	 size;		/* of the ring, a power of two or 0 */
+	uint32_t	 head;
+	uint32_t	 n;
 	uint32_t	 off;		/* bytes of the first that are written */
 	uint64_t	 bytes;		/* that wait */
 	uint64_t	 backlog;	/* of them from the offline queue: not
 					   held against the connection */
+	uint32_t	 nbacklog;	/* frames of those */
 };
 
 struct conn {
@@ -98,8 +99,8 @@ struct conn {
 
 /* conn.c: life */
 void	 conn_init(struct event_base *);
-/* Takes the fd. */
-void	 conn_new(int fd, const struct sockaddr *);
+/* Takes the fd, or returns -1: its address has as many as it may. */
+int	 conn_new(int fd, const struct sockaddr *);
 /*
  * Close at once, counted under REASON; the connection leaves the hub and is
  * freed at the end of the loop turn.

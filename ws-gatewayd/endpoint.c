@@ -7,6 +7,7 @@
 
 #include "conn.h"
 #include "engine.h"
+#include "lookup.h"
 #include "request.h"
 
 static int
@@ -71,7 +72,10 @@ readyz_head(struct conn *c, struct request *r, const char *head)
 		snprintf(text, sizeof(text), "token database unavailable: %s",
 		    metrics.store.error);
 		health_line(c, 503, text);
-	} else
+	} else if (lookup_silent())
+		health_line(c, 503, "token database unavailable: the store "
+		    "does not answer");
+	else
 		health_line(c, 200, "ready");
 }
 

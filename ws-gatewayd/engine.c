@@ -68,26 +68,29 @@ strings_add(struct conf_strings *list, struct imsg *imsg)
 	TAILQ_INSERT_TAIL(list, s, entry);
 }
 
+/* Connections in all: as set, or as many as the limit of open files allows. */
 static void
 engine_set_limits(void)
 {
 	struct rlimit	 rl;
-	uint64_t	 max;
+	uint64_t	 max, wanted = engine.conf.max_connections;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
 	max = rl.rlim_cur > 2 * FD_RESERVE ? rl.rlim_cur - FD_RESERVE :
 	    rl.rlim_cur / 2;
-	engine.max_connections = engine.conf.max_connections;
-	if (engine.max_connections == 0)
-		engine.max_connections = max;
-	else if (engine.max_connections > max) {
-		log_warnx("max-connections %llu is more than the limit of "
-		    "open files allows: %llu in force",
-		    (unsigned long long)engine.max_connections,
+	if (wanted > max && !confined)
+		proc_refuse("http max-connections %llu needs a limit of %llu "
+		    "open files, and it can't be raised over %llu: raise the "
+		    "hard limit (ulimit -Hn, LimitNOFILE) or set less",
+		    (unsigned long long)wanted,
+		    (unsigned long long)wanted + FD_RESERVE,
+		    (unsigned long long)rl.rlim_max);
+	if (wanted > max)
+		log_warnx("http max-connections %llu needs a restart: %llu "
+		    "in force", (unsigned long long)wanted,
 		    (unsigned long long)max);
-		engine.max_connections = max;
-	}
+	engine.max_connections = wanted == 0 || wanted > max ? max : wanted;
 }
 
 /* The first configuration is there: confine, then look at the network. */

@@ -4,6 +4,7 @@
 
 #include "frame.h"
 #include "log.h"
+#include "memory.h"
 #include "metrics.h"
 #include "proc.h"
 #include "ws.h"
@@ -16,6 +17,7 @@ frame_room(size_t len)
 	if (len > UINT32_MAX || (f = malloc(sizeof(*f) + len)) == NULL)
 		fatal("frame of %zu bytes", len);
 	memset(f, 0, sizeof(*f));
+	memory_take(sizeof(*f) + len);
 	f->refs = 1;
 	f->len = (uint32_t)len;
 	return (f);
@@ -108,5 +110,6 @@ frame_unref(struct frame *f)
 	if (f->fanout != 0)
 		hist_observe(&metrics.fanout,
 		    (double)(now_ms() - f->fanout) / 1000.0);
+	memory_give(sizeof(*f) + f->len);
 	free(f);
 }

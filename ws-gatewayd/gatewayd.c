@@ -133,7 +133,8 @@ open_log(struct parent *p)
 	else if (p->background)
 		kind = LOGFILE_SYSLOG;
 	logfile_starting(1);
-	if (logfile_open(kind, p->conf->log_file, error, sizeof(error)) == -1) {
+	if (logfile_open(kind, p->conf->log_file, error,
+	    sizeof(error)) == -1) {
 		if (kind == LOGFILE_PATH)
 			parent_refuse("%s", error);
 		fprintf(stderr, "ws-gatewayd: %s\n", error);
@@ -212,7 +213,7 @@ main(int argc, char **argv)
 	if (p->flags.check)
 		check_exit(p);
 
-	/* Of the caller; not before the file is read, which may be such a one. */
+	/* The caller's; after the file was read, which may be such a one. */
 	closefrom(STDERR_FILENO + 1);
 	p->background = p->conf->daemonize && !p->flags.foreground;
 	if (p->background)

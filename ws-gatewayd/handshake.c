@@ -17,6 +17,7 @@
 #include "hub.h"
 #include "log.h"
 #include "queue.h"
+#include "rate.h"
 #include "request.h"
 
 static int
@@ -217,6 +218,8 @@ handshake_done(struct lookup_waiter *w, enum store_status status,
 void
 handshake_head(struct conn *c, struct request *r, const char *head)
 {
+	static uint64_t	 full_at;
+
 	handshake_token(c, r, head);
 	if (c->token_len == 0) {
 		reply_refuse(c, REFUSE_MISSING_TOKEN);
@@ -226,6 +229,18 @@ handshake_head(struct conn *c, struct request *r, const char *head)
 		reply_refuse(c, REFUSE_INVALID_TOKEN);
 		return;
 	}
+	if (metrics.handshakes >= engine.conf.max_handshakes) {
+		reply_refuse(c, REFUSE_HANDSHAKES);
+		return;
+	}
+	if (engine.conf.handshake_rate != 0 && rate_take(&full_at,
+	    engine.conf.handshake_rate, 1000, engine.conf.handshake_burst) >
+	    0) {
+		reply_refuse(c, REFUSE_HANDSHAKE_RATE);
+		return;
+	}
+	r->handshake = 1;
+	metrics.handshakes++;
 	r->refuse = handshake_check(r, head);
 	request_lookup(c, TOKEN_PLAYER, handshake_done);
 }

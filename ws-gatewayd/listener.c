@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,9 +12,11 @@
 #include "conn.h"
 #include "engine.h"
 #include "log.h"
+#include "memory.h"
 
 #define ACCEPT_BATCH	64	/* before other events have their turn */
 #define ACCEPT_REST	200	/* ms, when descriptors have run out */
+#define MEMORY_ROOM	4096	/* what a new connection needs at once */
 
 struct listener {
 	TAILQ_ENTRY(listener)	 entry;
@@ -24,6 +27,7 @@ TAILQ_HEAD(listener_list, listener);
 
 static struct listener_list	listeners = TAILQ_HEAD_INITIALIZER(listeners);
 static struct timer		rest;
+static int			reserve = -1;	/* a descriptor */
 
 static void
 listener_resume(struct timer *t)
@@ -47,32 +51,74 @@ listener_pause(void)
 	timer_set(&rest, ACCEPT_REST, listener_resume);
 }
 
-/* One connection more than there may be: say so and close. */
+/* A connection that can't be had: say so and close. */
 static void
-listener_refuse(int fd)
+listener_refuse(int fd, enum refuse_reason reason)
 {
-	static const char	 full[] =
+	static const char	 busy[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
 	    "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
 	    "Content-Length: 21\r\n\r\ntoo many connections\n";
-	static struct log_limit	 limit;
+	static const char	 many[] =
+	    "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\n"
+	    "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+	    "Content-Length: 39\r\n\r\n"
+	    "too many connections from this address\n";
+	static struct log_limit	 limits[REFUSE_REASONS];
+	const char		*text = reason == REFUSE_ADDRESS ? many : busy;
 
-	metrics.refused[REFUSE_CONNS]++;
-	if (log_limit(&limit, 1, now_ms()) &&
-	    log_begin(LOGL_WARN, "too many connections in total")) {
-		log_int("limit", (int64_t)engine.max_connections);
+	metrics.refused[reason]++;
+	if (log_limit(&limits[reason], 1, now_ms()) &&
+	    log_begin(LOGL_WARN, "connection refused")) {
+		log_str("reason", refuse_reason_name(reason));
+		log_int("limit", (int64_t)(reason == REFUSE_ADDRESS ?
+		    engine.conf.max_per_address : engine.max_connections));
 		log_end();
 	}
 	/* A fresh socket has room for it; if not, closing says enough. */
-	if (send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL) == -1)
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
 		log_debug("refuse: %s", strerror(errno));
 	close(fd);
+}
+
+/*
+ * Out of descriptors: the one in reserve lets a client be told so.  Then all
+ * listeners rest, since accept(2) would fail at once again.
+ */
+static void
+listener_exhausted(int fd)
+{
+	static struct log_limit	 limit;
+	int			 s;
+
+	metrics.accept_errors++;
+	if (log_limit(&limit, 1, now_ms()))
+		log_warn("accept");
+	if ((errno == EMFILE || errno == ENFILE) && reserve != -1) {
+		close(reserve);
+		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (s != -1)
+			listener_refuse(s, REFUSE_DESCRIPTORS);
+		reserve = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	}
+	listener_pause();
+}
+
+static void
+listener_new(int fd, const struct sockaddr *sa)
+{
+	if (metrics.connections + metrics.http_connections >=
+	    engine.max_connections)
+		listener_refuse(fd, REFUSE_CONNS);
+	else if (memory_reserve(MEMORY_ROOM) == -1)
+		listener_refuse(fd, REFUSE_MEMORY);
+	else if (conn_new(fd, sa) == -1)
+		listener_refuse(fd, REFUSE_ADDRESS);
 }
 
 static void
 listener_accept(evutil_socket_t fd, short what, void *arg)
 {
-	static struct log_limit	 limit;
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
 	int			 i, s;
@@ -92,17 +138,10 @@ listener_accept(evutil_socket_t fd, short what, void *arg)
 			/* The client has given up already: the next one. */
 			if (errno == ECONNABORTED || errno == EINTR)
 				continue;
-			metrics.accept_errors++;
-			if (log_limit(&limit, 1, now_ms()))
-				log_warn("accept");
-			listener_pause();
+			listener_exhausted(fd);
 			return;
 		}
-		if (metrics.connections + metrics.http_connections >=
-		    engine.max_connections)
-			listener_refuse(s);
-		else
-			conn_new(s, (struct sockaddr *)&ss);
+		listener_new(s, (struct sockaddr *)&ss);
 	}
 }
 
@@ -118,6 +157,8 @@ listener_add(int fd, const char *address)
 	    listener_accept, l) == -1 || event_add(&l->ev, NULL) == -1)
 		fatalx("listener: event");
 	TAILQ_INSERT_TAIL(&listeners, l, entry);
+	if (reserve == -1 && (reserve = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		log_warn("a descriptor in reserve");
 	log_debug("accepting on %s", address);
 }
 

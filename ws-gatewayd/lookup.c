@@ -48,6 +48,8 @@ static struct timer		 timeout;
 static struct store_lookup	 batch[BATCH];
 static size_t			 nbatch;
 static uint32_t			 next_id;
+static uint64_t			 heard;		/* of the store, when; ms */
+static int			 silent;
 
 static int
 token_cmp(const struct lookup *a, const struct lookup *b)
@@ -117,8 +119,11 @@ lookup_timeout(struct timer *t)
 
 	(void)t;
 	while ((l = TAILQ_FIRST(&pending)) != NULL &&
-	    l->since + engine.conf.lookup_timeout <= now)
+	    l->since + engine.conf.lookup_timeout <= now) {
+		if (heard < l->since)
+			silent = 1;
 		lookup_finish(l, STORE_ERROR, NULL);
+	}
 	lookup_arm();
 }
 
@@ -186,6 +191,12 @@ lookup_flush(void)
 	nbatch = 0;
 }
 
+int
+lookup_silent(void)
+{
+	return (silent);
+}
+
 void
 lookup_result(struct imsg *imsg)
 {
@@ -196,6 +207,8 @@ lookup_result(struct imsg *imsg)
 	if (len == 0 || len % sizeof(res[0]) != 0)
 		fatalx("store: a result of %zu bytes", len);
 	ipc_data(imsg, res, len);
+	heard = now_ms();
+	silent = 0;
 	for (i = 0; i < len / sizeof(res[0]); i++) {
 		if (res[i].identity_len > SUBJECT_MAX ||
 		    res[i].subject_len > SUBJECT_MAX ||

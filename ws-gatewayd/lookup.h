@@ -42,6 +42,12 @@ void	lookup_cancel(struct lookup_waiter *);
 /* Send what has been asked since; at the end of a loop turn. */
 void	lookup_flush(void);
 
+/*
+ * Whether the store, which tells of a database that is down, has itself said
+ * nothing for as long as a lookup may take.
+ */
+int	lookup_silent(void);
+
 /* The store's messages. */
 void	lookup_result(struct imsg *);
 

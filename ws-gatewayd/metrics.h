@@ -19,6 +19,7 @@ enum close_reason {
 	CLOSE_TOO_BIG,			/* 1009 */
 	CLOSE_PONG_TIMEOUT,
 	CLOSE_SLOW,			/* send queue over its bound */
+	CLOSE_MEMORY,			/* the memory budget was used up */
 	CLOSE_KICK,
 	CLOSE_TOKEN,			/* expired or revoked */
 	CLOSE_DRAIN,
@@ -33,6 +34,11 @@ enum refuse_reason {
 	REFUSE_SERVER_TOKEN,		/* a publisher's is not valid */
 	REFUSE_PLAYER_CONNS,		/* too many of one player */
 	REFUSE_CONNS,			/* too many in total */
+	REFUSE_ADDRESS,			/* too many of one address */
+	REFUSE_HANDSHAKES,		/* too many in progress */
+	REFUSE_HANDSHAKE_RATE,
+	REFUSE_MEMORY,			/* the budget is used up */
+	REFUSE_DESCRIPTORS,		/* out of them */
 	REFUSE_METHOD,			/* only GET there */
 	REFUSE_POST_ONLY,
 	REFUSE_HANDSHAKE,
@@ -42,9 +48,11 @@ enum refuse_reason {
 	REFUSE_BODY,			/* not what the endpoint takes */
 	REFUSE_TOO_LARGE,
 	REFUSE_HTTP,			/* not valid HTTP */
+	REFUSE_HEADER,			/* request line or head too large */
 	REFUSE_TIMEOUT,			/* request not complete in time */
 	REFUSE_NOT_FOUND,
 	REFUSE_STORE,			/* the database did not answer */
+	REFUSE_LOOKUPS,			/* too many pending */
 	REFUSE_DRAINING,
 	REFUSE_REASONS
 };
@@ -62,6 +70,7 @@ enum drop_reason {
 	DROP_QUEUE_FULL,		/* the player's, oldest first */
 	DROP_QUEUE_TOTAL,		/* all queues together, oldest first */
 	DROP_NO_QUEUE,			/* queueing is off */
+	DROP_MEMORY,			/* the memory budget was used up */
 	DROP_CLOSED,			/* its connection ended before */
 	DROP_REASONS
 };
@@ -93,6 +102,8 @@ struct metrics {
 	uint64_t	queue_bytes;
 	uint64_t	queue_players;
 	uint64_t	sendq_bytes;		/* now, all connections */
+	uint64_t	memory_bytes;		/* now, of the budget */
+	uint64_t	handshakes;		/* now, in progress */
 	uint64_t	received;		/* messages of players */
 	uint64_t	requests;		/* HTTP */
 	uint64_t	lookups;

@@ -17,13 +17,14 @@
 #include "frame.h"
 #include "hub.h"
 #include "log.h"
+#include "memory.h"
 #include "metrics.h"
 #include "monitor.h"
 
 #define SLICE		128		/* connections written before a poll */
 #define MAXIOV		64		/* frames in one call */
 #define RING_MIN	4
-#define RING_MAX	32768		/* frames that may wait */
+#define RING_MAX	32768		/* frames that may wait, beside backlog */
 
 static struct conn_list	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
 static struct event	 ev_turn;
@@ -100,17 +101,18 @@ static int
 outq_push(struct outq *q, struct frame *f)
 {
 	struct frame	**ring;
-	uint16_t	  i, size;
+	uint32_t	  i, size;
 
+	if (q->n >= RING_MAX + q->nbacklog)
+		return (0);
 	if (q->n == q->size) {
-		if (q->size == RING_MAX)
-			return (0);
-		size = q->size == 0 ? RING_MIN : (uint16_t)(q->size * 2);
+		size = q->size == 0 ? RING_MIN : q->size * 2;
 		if ((ring = reallocarray(NULL, size, sizeof(*ring))) == NULL)
 			fatal("send queue");
 		for (i = 0; i < q->n; i++)
 			ring[i] = q->ring[(q->head + i) & (q->size - 1)];
 		free(q->ring);
+		memory_take((size_t)(size - q->size) * sizeof(*ring));
 		q->ring = ring;
 		q->size = size;
 		q->head = 0;
@@ -131,10 +133,12 @@ outq_shift(struct outq *q)
 	q->off = 0;
 	frame_unref(f);
 	if (q->n == 0) {
+		memory_give(q->size * sizeof(*q->ring));
 		free(q->ring);
 		q->ring = NULL;
 		q->size = q->head = 0;
 		q->backlog = 0;
+		q->nbacklog = 0;
 	}
 }
 
@@ -182,6 +186,7 @@ conn_send_backlog(struct conn *c, struct frame *f)
 	if (c->state == CONN_DEAD)
 		return;
 	c->out.backlog += f->len;
+	c->out.nbacklog++;
 	output_queue(c, f, 1);
 }
 

@@ -189,7 +189,8 @@ parent_listen(struct parent *p)
 	int			 fd;
 
 	TAILQ_FOREACH(cl, &p->conf->listens, entry) {
-		if (strncmp(cl->text, unix_prefix, sizeof(unix_prefix) - 1) != 0) {
+		if (strncmp(cl->text, unix_prefix,
+		    sizeof(unix_prefix) - 1) != 0) {
 			listen_tcp(p, cl->text);
 			continue;
 		}

@@ -85,6 +85,7 @@ parent_confine(struct parent *p)
 	struct listener		*l;
 
 	folder_of(&f, p->conf_file, "r");
+	folder_of(&f, p->conf->db_password_file, "r");
 	folder_of(&f, p->conf->log_file, "rwc");
 	folder_of(&f, p->conf->pid_file, "rwc");
 	TAILQ_FOREACH(l, &p->listeners, entry)

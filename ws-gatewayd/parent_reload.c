@@ -55,6 +55,29 @@ keep_string(char *new, const char *old, size_t size, const char *what,
 	strlcpy(new, old, size);
 }
 
+/* All but a password that its file has another of now. */
+static void
+keep_database(struct conf *new, const struct conf *old, char *list,
+    size_t size)
+{
+	if (new->db != old->db || strcmp(new->dsn, old->dsn) != 0 ||
+	    strcmp(new->db_password_file, old->db_password_file) != 0) {
+		note(list, size, "database");
+		new->db = old->db;
+		strlcpy(new->dsn, old->dsn, sizeof(new->dsn));
+		strlcpy(new->db_password_file, old->db_password_file,
+		    sizeof(new->db_password_file));
+		strlcpy(new->db_password, old->db_password,
+		    sizeof(new->db_password));
+	}
+	keep_string(new->db_tls_ca, old->db_tls_ca, sizeof(new->db_tls_ca),
+	    "database tls ca", list, size);
+	keep_string(new->db_tls_cert, old->db_tls_cert,
+	    sizeof(new->db_tls_cert), "database tls cert", list, size);
+	keep_string(new->db_tls_key, old->db_tls_key, sizeof(new->db_tls_key),
+	    "database tls key", list, size);
+}
+
 /*
  * Put back into NEW what a running process can't change, so that what it holds
  * is what is in force; LIST gets the names.
@@ -72,11 +95,7 @@ keep_old(struct conf *new, struct conf *old, char *list, size_t size)
 		TAILQ_CONCAT(&new->listens, &old->listens, entry);
 		TAILQ_CONCAT(&old->listens, &swap, entry);
 	}
-	if (new->db != old->db || strcmp(new->dsn, old->dsn) != 0) {
-		note(list, size, "database");
-		new->db = old->db;
-		strlcpy(new->dsn, old->dsn, sizeof(new->dsn));
-	}
+	keep_database(new, old, list, size);
 	keep_string(new->user, old->user, sizeof(new->user), "user", list,
 	    size);
 	keep_string(new->chroot, old->chroot, sizeof(new->chroot), "chroot",

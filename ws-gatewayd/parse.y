@@ -88,9 +88,12 @@ static struct parser {
 	int			 includes;
 	int			 errors;
 	int			 gave_up;
+	const struct word	*dbopts[DBOPTS];
 	int			 listens;
 	const char		*block;		/* whose settings are read */
 	int			 brace;		/* line of a "{" that is open */
+	int			 braces;	/* how many are */
+	int			 nests;		/* a block that has blocks */
 	/* For the words of a syntax error. */
 	int			 token;		/* the last one */
 	int			 line;
@@ -111,6 +114,11 @@ static void	 include(const struct word *);
 static void	 set_listen(const struct word *);
 static void	 set_database(const struct word *, const struct word *,
 		    const struct word *, const struct word *);
+static void	 set_dbopt(const char *, const struct word *,
+		    const struct word *);
+static void	 set_dbfile(const struct word *, const struct word *);
+static void	 end_dbtls(const struct word *);
+static void	 end_database(const struct word *, const struct word *);
 static void	 set_control(const struct word *, const struct word *);
 static void	 set_no_control(const struct word *);
 static void	 set_once(const struct word *, const char *,
@@ -154,6 +162,9 @@ statement	: LISTEN ON STRING sockopts	{ set_listen($3); }
 		| DATABASE STRING STRING create	{
 			set_database($1, $2, $3, $4);
 		}
+		| DATABASE STRING '{' dbopts last_dbopt '}'	{
+			end_database($1, $2);
+		}
 		| USER STRING			{
 			set_once($1, "user", $2, conf_set_user);
 		}
@@ -190,6 +201,38 @@ sockopts	: /* empty */			{
 		}
 		| sockopts MODE STRING		{ set_mode($2, $3); }
 		| sockopts GROUP STRING		{ set_group($2, $3); }
+		;
+
+dbopts		: /* empty */
+		| dbopts separator
+		| dbopts dbopt separator
+		| dbopts error separator	{ yyerrok; }
+		;
+
+last_dbopt	: /* empty */
+		| dbopt
+		| error				{ yyerrok; }
+		;
+
+dbopt		: STRING STRING			{ set_dbopt("", $1, $2); }
+		| DATABASE STRING		{ set_dbopt("", $1, $2); }
+		| USER STRING			{ set_dbopt("", $1, $2); }
+		| STRING FILE_ STRING		{ set_dbfile($1, $3); }
+		| STRING '{' dbtls last_dbtls '}'	{ end_dbtls($1); }
+		;
+
+dbtls		: /* empty */
+		| dbtls separator
+		| dbtls dbtlsopt separator
+		| dbtls error separator		{ yyerrok; }
+		;
+
+last_dbtls	: /* empty */
+		| dbtlsopt
+		| error				{ yyerrok; }
+		;
+
+dbtlsopt	: STRING STRING			{ set_dbopt("tls ", $1, $2); }
 		;
 
 separator	: '\n'
@@ -538,10 +581,14 @@ lex_eof(void)
 	source = SLIST_FIRST(&p.sources);
 	if (p.gave_up)
 		return (0);
-	if (p.brace != 0) {
-		why_set(&why, "the \"{\" of line %d is not closed", p.brace);
-		lex_wrong(why.text);
+	if (p.braces > 0) {
+		if (p.brace != 0) {
+			why_set(&why, "the \"{\" of line %d is not closed",
+			    p.brace);
+			lex_wrong(why.text);
+		}
 		p.brace = 0;
+		p.braces--;
 		return ('}');
 	}
 	if (!source->ended) {
@@ -579,11 +626,13 @@ lex_token(void)
 		source->line++;
 		return (c);
 	case '{':
-		if (p.brace == 0)
+		if (p.braces == 0)
 			p.brace = p.line;
+		p.braces = p.nests ? p.braces + 1 : 1;
 		return (c);
 	case '}':
-		p.brace = 0;
+		if (p.braces > 0 && --p.braces == 0)
+			p.brace = 0;
 		return (c);
 	case ',':
 	case ';':
@@ -621,6 +670,8 @@ yylex(void)
 		p.token = 0;
 	if (start) {
 		p.nth = 0;
+		if (p.brace == 0)
+			p.nests = p.token == DATABASE;
 		p.first = p.token == STRING && p.brace == 0 &&
 		    !p.word->quoted ? p.word : NULL;
 	}
@@ -827,6 +878,72 @@ set_database(const struct word *where, const struct word *kind,
 	    conf_set_dsn(p.conf, dsn->s, &why) == -1)
 		wrong(where, "database: %s", why.text);
 	p.conf->db_create = create != NULL;
+}
+
+/* PREFIX tells what stands in an inner block. */
+static void
+set_dbopt(const char *prefix, const struct word *name,
+    const struct word *value)
+{
+	char	full[64], show[CONF_MAXSHOW];
+	int	opt;
+
+	snprintf(full, sizeof(full), "%s%s", prefix, name->s);
+	opt = conf_dbopt(full);
+	if (opt == -1 || opt == DBOPT_TLS || opt == DBOPT_PASSWORD_FILE)
+		wrong(name, "database: unknown setting \"%s%s\"", prefix,
+		    conf_show(name->s, show));
+	else if (p.dbopts[opt] != NULL)
+		wrong(name, "database: %s was given already, in line %d",
+		    full, p.dbopts[opt]->line);
+	else if (value->s[0] == '\0')
+		wrong(value, "database: %s: the string is empty", full);
+	else
+		p.dbopts[opt] = value;
+}
+
+static void
+set_dbfile(const struct word *name, const struct word *path)
+{
+	char	show[CONF_MAXSHOW];
+
+	if (strcmp(name->s, "password") != 0)
+		wrong(name, "database: unknown setting \"%s file\"",
+		    conf_show(name->s, show));
+	else if (p.dbopts[DBOPT_PASSWORD_FILE] != NULL)
+		wrong(name, "database: password file was given already, in "
+		    "line %d", p.dbopts[DBOPT_PASSWORD_FILE]->line);
+	else
+		p.dbopts[DBOPT_PASSWORD_FILE] = path;
+}
+
+static void
+end_dbtls(const struct word *name)
+{
+	char	show[CONF_MAXSHOW];
+
+	if (strcmp(name->s, "tls") != 0)
+		wrong(name, "database: unknown block \"%s\" (tls)",
+		    conf_show(name->s, show));
+	p.dbopts[DBOPT_TLS] = name;
+}
+
+static void
+end_database(const struct word *where, const struct word *kind)
+{
+	const char	*o[DBOPTS];
+	struct why	 why;
+	int		 i;
+
+	for (i = 0; i < DBOPTS; i++)
+		o[i] = p.dbopts[i] != NULL ? p.dbopts[i]->s : NULL;
+	memset(p.dbopts, 0, sizeof(p.dbopts));
+	if (once(where, "database") == -1)
+		return;
+	if (conf_set_db(p.conf, kind->s, &why) == -1 ||
+	    (p.errors == 0 && conf_set_database(p.conf, o, &why) == -1))
+		wrong(where, "database: %s", why.text);
+	p.conf->db_create = 0;
 }
 
 static void

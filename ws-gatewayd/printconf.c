@@ -88,6 +88,24 @@ print_listens(const struct out *o, const struct conf *conf)
 			print_string(o, "listen on", l->text);
 }
 
+/* What has no place in a DSN, beside it. */
+static void
+print_database_block(const struct out *o, const struct conf *conf,
+    const char *dsn)
+{
+	out(o, "database mysql {");
+	print_string(o, "\tdsn", dsn);
+	print_string(o, "\tpassword file", conf->db_password_file);
+	if (conf->db_tls_ca[0] != '\0' || conf->db_tls_cert[0] != '\0') {
+		out(o, "\ttls {");
+		print_string(o, "\t\tca", conf->db_tls_ca);
+		print_string(o, "\t\tcert", conf->db_tls_cert);
+		print_string(o, "\t\tkey", conf->db_tls_key);
+		out(o, "\t}");
+	}
+	out(o, "}");
+}
+
 static void
 print_database(const struct out *o, const struct conf *conf, int secrets)
 {
@@ -97,6 +115,12 @@ print_database(const struct out *o, const struct conf *conf, int secrets)
 		strlcpy(dsn, conf->dsn, sizeof(dsn));
 	else
 		dsn_mask(conf->dsn, dsn, sizeof(dsn));
+	if (conf->db == DB_MYSQL && (conf->db_password_file[0] != '\0' ||
+	    conf->db_tls_ca[0] != '\0' || conf->db_tls_cert[0] != '\0')) {
+		print_database_block(o, conf, dsn);
+		explicit_bzero(dsn, sizeof(dsn));
+		return;
+	}
 	out(o, "database %s %s%s", conf->db == DB_MYSQL ? "mysql" : "sqlite",
 	    quote(dsn, q, sizeof(q)), conf->db_create ? " create" : "");
 	explicit_bzero(dsn, sizeof(dsn));

@@ -84,6 +84,10 @@ struct conf_database {
 	uint32_t	create;
 	char		dsn[2048];
 	char		cwd[1024];		/* a relative path starts here */
+	char		password[256];		/* out of a file, "": none */
+	char		tls_ca[1024];		/* paths, "": none */
+	char		tls_cert[1024];
+	char		tls_key[1024];
 };
 
 struct proc_usage {
@@ -130,8 +134,12 @@ struct store_state {
 	uint64_t	lookups;		/* tokens looked up */
 	uint64_t	batches;		/* queries run */
 	uint64_t	errors;			/* queries that failed */
+	uint64_t	since;			/* of up or down; now_ms() */
+	uint64_t	median_us;		/* of a query */
+	uint64_t	p99_us;
 	char		backend[16];
-	char		error[256];		/* the last one, "" if none */
+	char		error[256];		/* why it is down, "" if not */
+	char		last_error[256];	/* "" if there was none */
 };
 
 struct token_request {

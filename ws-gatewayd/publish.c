@@ -11,11 +11,13 @@
 #include "frame.h"
 #include "json.h"
 #include "log.h"
+#include "memory.h"
 #include "monitor.h"
 #include "publish.h"
 #include "publisher.h"
 #include "request.h"
 
+#define MESSAGE_ROOM	512	/* of a message beside its two parts */
 #define MAX_PLAYER_ID	255	/* longer than any identity there can be */
 
 enum member {
@@ -44,7 +46,8 @@ static void
 publish_looked_up(struct lookup_waiter *w, enum store_status status,
     const struct store_result *res)
 {
-	struct conn	*c = lookup_conn(w);
+	struct conn		*c = lookup_conn(w);
+	struct publisher	*p;
 
 	switch (status) {
 	case STORE_VALID:
@@ -55,7 +58,11 @@ publish_looked_up(struct lookup_waiter *w, enum store_status status,
 		reply_refuse(c, REFUSE_SERVER_TOKEN);
 		break;
 	case STORE_ERROR:
-		reply_refuse(c, REFUSE_STORE);
+		p = publisher_grace(c->token, c->token_len);
+		if (p != NULL)
+			publish_admit(c, p);
+		else
+			reply_refuse(c, REFUSE_STORE);
 		break;
 	}
 	request_continue(c);
@@ -190,7 +197,11 @@ publish_take(struct conn *c, struct request *r, const char *body, size_t len,
 		error = "bad request: missing event";
 	else if (event->type != JSON_STRING)
 		error = "bad request: event must be a string";
-	else {
+	else if (memory_reserve(event->len + payload->len + MESSAGE_ROOM) ==
+	    -1) {
+		reply_refuse(c, REFUSE_MEMORY);
+		return;
+	} else {
 		res = publish_message(n > 0 ? id : NULL, (size_t)n, broadcast,
 		    event->raw, event->len, payload->raw, payload->len,
 		    r->subject, r->subject_len);

@@ -5,17 +5,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine.h"
 #include "log.h"
 #include "metrics.h"
 #include "publisher.h"
+#include "rate.h"
 
 #define MAX_PUBLISHERS	65536	/* the least recently used makes room */
-
-#define NS_PER_MS	1000000ULL
-#define NS_PER_S	1000000000ULL
 
 RB_HEAD(publisher_tree, publisher);
 TAILQ_HEAD(publisher_list, publisher);
@@ -36,16 +33,6 @@ publisher_cmp(const struct publisher *a, const struct publisher *b)
 	if (a->token_len != b->token_len)
 		return (a->token_len < b->token_len ? -1 : 1);
 	return (memcmp(a->token, b->token, a->token_len));
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec	 ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
-		fatal("clock_gettime");
-	return ((uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec);
 }
 
 static struct publisher *
@@ -76,7 +63,8 @@ publisher_expire(void)
 	uint64_t		 ms = now_ms(), ns = now_ns();
 
 	while ((p = TAILQ_FIRST(&by_age)) != NULL &&
-	    ((p->valid_until <= ms && p->tat <= ns) ||
+	    ((p->valid_until <= ms && p->grace_until <= ms &&
+	    p->full_at <= ns) ||
 	    npublishers > MAX_PUBLISHERS))
 		publisher_free(p);
 }
@@ -95,11 +83,27 @@ publisher_find(const uint8_t *token, size_t len)
 }
 
 struct publisher *
+publisher_grace(const uint8_t *token, size_t len)
+{
+	struct publisher	*p = publisher_get(token, len);
+
+	return (p == NULL || p->grace_until <= now_ms() ? NULL : p);
+}
+
+/* The shorter of a setting and what is left of a token's life. */
+static uint64_t
+at_most(uint64_t ms, int64_t ttl)
+{
+	if (ttl <= 0)
+		return (0);
+	return (ms < (uint64_t)ttl ? ms : (uint64_t)ttl);
+}
+
+struct publisher *
 publisher_learn(const uint8_t *token, size_t len,
     const struct store_result *res)
 {
 	struct publisher	*p;
-	uint64_t		 ttl = engine.conf.token_cache;
 
 	publisher_expire();
 	if ((p = publisher_get(token, len)) == NULL) {
@@ -112,9 +116,8 @@ publisher_learn(const uint8_t *token, size_t len,
 	} else
 		TAILQ_REMOVE(&by_age, p, age);
 	TAILQ_INSERT_TAIL(&by_age, p, age);
-	if (res->ttl < (int64_t)ttl)
-		ttl = res->ttl > 0 ? (uint64_t)res->ttl : 0;
-	p->valid_until = now_ms() + ttl;
+	p->valid_until = now_ms() + at_most(engine.conf.token_cache, res->ttl);
+	p->grace_until = now_ms() + at_most(engine.conf.token_grace, res->ttl);
 	p->subject_len = res->subject_len;
 	memcpy(p->subject, res->subject, res->subject_len);
 	return (p);
@@ -132,22 +135,9 @@ publisher_forget(const uint8_t *token, size_t len)
 unsigned
 publisher_take(struct publisher *p)
 {
-	uint64_t	 now, period, interval, tat;
+	uint64_t	 limit = engine.conf.rate_limit;
 
-	if (engine.conf.rate_limit == 0)
+	if (limit == 0)
 		return (0);
-	/*
-	 * A bucket in one number, the time at which it will be full again
-	 * (generic cell rate algorithm): a message moves it by an interval,
-	 * and it may be at most a period ahead.
-	 */
-	now = now_ns();
-	period = engine.conf.rate_period * NS_PER_MS;
-	interval = period / engine.conf.rate_limit;
-	tat = p->tat > now ? p->tat : now;
-	if (tat + interval > now + period)
-		return ((unsigned)((tat + interval - now - period +
-		    NS_PER_S - 1) / NS_PER_S));
-	p->tat = tat + interval;
-	return (0);
+	return (rate_take(&p->full_at, limit, engine.conf.rate_period, limit));
 }

@@ -17,7 +17,8 @@ struct publisher {
 	RB_ENTRY(publisher)	 entry;
 	TAILQ_ENTRY(publisher)	 age;		/* least recently used first */
 	uint64_t		 valid_until;	/* ms, monotonic */
-	uint64_t		 tat;		/* ns: when the bucket is full */
+	uint64_t		 grace_until;	/* without a database */
+	uint64_t		 full_at;	/* ns: when the bucket is full */
 	uint8_t			 token_len;
 	uint8_t			 subject_len;
 	uint8_t			 token[TOKEN_MAX];
@@ -26,6 +27,8 @@ struct publisher {
 
 /* One whose token is known to be valid now, or NULL: look it up. */
 struct publisher *publisher_find(const uint8_t *token, size_t len);
+/* One who was valid so lately that it may go on while no one can know. */
+struct publisher *publisher_grace(const uint8_t *token, size_t len);
 /* The store has said that the token is valid. */
 struct publisher *publisher_learn(const uint8_t *token, size_t len,
 		    const struct store_result *);

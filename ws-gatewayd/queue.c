@@ -8,6 +8,7 @@
 #include "frame.h"
 #include "hub.h"
 #include "log.h"
+#include "memory.h"
 #include "metrics.h"
 #include "monitor.h"
 #include "queue.h"
@@ -44,13 +45,23 @@ queue_remove(struct queued *q)
 	if (--p->nqueued == 0)
 		metrics.queue_players--;
 	frame_unref(q->frame);
+	memory_give(sizeof(*q));
 	free(q);
 }
 
 static void
 queue_drop(struct queued *q, enum drop_reason reason)
 {
+	static struct log_limit	 limit;
+
 	metrics.dropped[reason]++;
+	if (log_limit(&limit, 1, now_ms()) &&
+	    log_begin(LOGL_WARN, "offline queue: a message was dropped")) {
+		log_str("reason", drop_reason_name(reason));
+		log_bytes("player_id", q->player->id, q->player->len);
+		log_int("current", (int64_t)metrics.queue_messages);
+		log_end();
+	}
 	if (monitor_on(CTL_EV_DROP))
 		monitor_event(CTL_EV_DROP, q->player->id, q->player->len, NULL,
 		    q->frame, 0, drop_reason_name(reason));
@@ -77,7 +88,7 @@ queue_expire(struct timer *t)
 	queue_arm();
 }
 
-/* Both totals hold with one more message of LEN bytes: the oldest go. */
+/* The totals hold with one more message of LEN bytes: the oldest go. */
 static void
 queue_make_room(const struct player *keep, uint32_t len)
 {
@@ -86,6 +97,8 @@ queue_make_room(const struct player *keep, uint32_t len)
 
 	while ((q = TAILQ_FIRST(&queue_all)) != NULL &&
 	    (metrics.queue_messages >= engine.conf.queue_total_messages ||
+	    (keep->nqueued == 0 &&
+	    metrics.queue_players >= engine.conf.queue_total_players) ||
 	    metrics.queue_bytes + len > engine.conf.queue_total_bytes)) {
 		p = q->player;
 		queue_drop(q, DROP_QUEUE_TOTAL);
@@ -112,6 +125,7 @@ queue_push(struct player *p, struct frame *f)
 	queue_make_room(p, f->len);
 	if ((q = calloc(1, sizeof(*q))) == NULL)
 		fatal("offline queue");
+	memory_take(sizeof(*q));
 	q->player = p;
 	q->frame = frame_ref(f);
 	q->since = now_ms();
@@ -136,6 +150,17 @@ queue_push(struct player *p, struct frame *f)
 	if (TAILQ_FIRST(&queue_all) == q)
 		queue_arm();
 	return (1);
+}
+
+void
+queue_forget(struct player *p, enum drop_reason reason)
+{
+	struct queued	*q;
+
+	while ((q = TAILQ_FIRST(&p->queue)) != NULL)
+		queue_drop(q, reason);
+	hub_release(p);
+	queue_arm();
 }
 
 void

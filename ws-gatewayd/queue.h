@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "metrics.h"
+
 struct frame;
 struct player;
 struct conn;
@@ -26,5 +28,8 @@ struct queued {
 int	queue_push(struct player *, struct frame *);
 /* Give everything to a connection, oldest first. */
 void	queue_flush(struct player *, struct conn *);
+
+/* Drop everything that waits for a player, who may be gone then. */
+void	queue_forget(struct player *, enum drop_reason);
 
 #endif /* QUEUE_H */

@@ -1,6 +1,8 @@
 /* HTTP responses. */
 #include <sys/types.h>
 
+#include <netinet/in.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +29,15 @@ static const struct {
 	[REFUSE_PLAYER_CONNS] = { 429, "too many connections",
 	    "Retry-After: 5\r\n" },
 	[REFUSE_CONNS] = { 503, "too many connections", "Retry-After: 5\r\n" },
+	[REFUSE_ADDRESS] = { 429, "too many connections from this address",
+	    "Retry-After: 5\r\n" },
+	[REFUSE_HANDSHAKES] = { 503, "too many handshakes",
+	    "Retry-After: 1\r\n" },
+	[REFUSE_HANDSHAKE_RATE] = { 503, "too many handshakes",
+	    "Retry-After: 1\r\n" },
+	[REFUSE_MEMORY] = { 503, "out of memory", "Retry-After: 2\r\n" },
+	[REFUSE_DESCRIPTORS] = { 503, "too many connections",
+	    "Retry-After: 5\r\n" },
 	[REFUSE_METHOD] = { 405, "method not allowed", "Allow: GET\r\n" },
 	[REFUSE_POST_ONLY] = { 405, "method not allowed", "Allow: POST\r\n" },
 	[REFUSE_HANDSHAKE] = { 400, "bad handshake", "" },
@@ -37,9 +48,12 @@ static const struct {
 	[REFUSE_BODY] = { 400, "bad request", "" },
 	[REFUSE_TOO_LARGE] = { 413, "body too large", "" },
 	[REFUSE_HTTP] = { 400, "bad request", "" },
+	[REFUSE_HEADER] = { 431, "header too large", "" },
 	[REFUSE_TIMEOUT] = { 408, "request timeout", "" },
 	[REFUSE_NOT_FOUND] = { 404, "not found", "" },
 	[REFUSE_STORE] = { 503, "token database unavailable",
+	    "Retry-After: 2\r\n" },
+	[REFUSE_LOOKUPS] = { 503, "too many token lookups",
 	    "Retry-After: 2\r\n" },
 	[REFUSE_DRAINING] = { 503, "draining", "Retry-After: 5\r\n" },
 };
@@ -113,7 +127,17 @@ reply_line(struct conn *c, int status, const char *extra, const char *text)
 static void
 reply_count(struct conn *c, enum refuse_reason reason)
 {
+	static struct log_limit	 limits[REFUSE_REASONS];
+	char			 ip[INET6_ADDRSTRLEN];
+
 	metrics.refused[reason]++;
+	if (log_get_level() <= LOGL_INFO &&
+	    log_limit(&limits[reason], 10, now_ms()) &&
+	    log_begin(LOGL_INFO, "refused")) {
+		log_str("reason", refuse_reason_name(reason));
+		log_str("ip", conn_ip(c, ip, sizeof(ip)));
+		log_end();
+	}
 	if (monitor_on(CTL_EV_REFUSE))
 		monitor_event(CTL_EV_REFUSE, NULL, 0, c, NULL, 0,
 		    refuse_reason_name(reason));
@@ -146,11 +170,13 @@ reply_rate(struct conn *c, unsigned seconds)
 }
 
 void
-reply_error(struct conn *c, int status, const char *reason)
+reply_error(struct conn *c, enum refuse_reason reason, int status,
+    const char *text)
 {
+	reply_count(c, reason);
 	/* Where the next request would start can't be known. */
 	c->closeafter = 1;
-	reply_line(c, status, "", reason);
+	reply_line(c, status, "", text);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "frame.h"
 #include "log.h"
+#include "memory.h"
 #include "request.h"
 
 #define MAXOUT		262144	/* of answers that nobody reads: wait */
@@ -39,8 +40,7 @@ request_timer(struct timer *t)
 	lookup_cancel(&c->lookup);
 	if (c->state == CONN_HTTP && c->req != NULL && !c->req->answered &&
 	    !output_pending(c)) {
-		metrics.refused[REFUSE_TIMEOUT]++;
-		reply_error(c, 408, "request timeout");
+		reply_error(c, REFUSE_TIMEOUT, 408, "request timeout");
 		return;
 	}
 	conn_drop(c, CLOSE_EOF);
@@ -68,6 +68,9 @@ request_free(struct conn *c)
 	if (r == NULL)
 		return;
 	c->req = NULL;
+	if (r->handshake)
+		metrics.handshakes--;
+	memory_give(sizeof(*r) + r->body_size);
 	free(r->body);
 	free(r);
 }
@@ -79,6 +82,7 @@ request_new(struct conn *c)
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("request");
+	memory_take(sizeof(*r));
 	http_init(&r->http, (uint32_t)engine.conf.max_request_line,
 	    (uint32_t)engine.conf.max_header);
 	r->refuse = -1;
@@ -97,8 +101,8 @@ request_head(struct conn *c, struct request *r, const char *data, size_t len)
 	case HTTP_AGAIN:
 		return (0);
 	case HTTP_ERROR:
-		metrics.refused[REFUSE_HTTP]++;
-		reply_error(c, p->status, p->reason);
+		reply_error(c, p->status == 414 || p->status == 431 ?
+		    REFUSE_HEADER : REFUSE_HTTP, p->status, p->reason);
 		return (len);
 	case HTTP_OK:
 		break;
@@ -119,8 +123,7 @@ request_body(struct conn *c, struct request *r)
 	struct frame		*f;
 
 	if (!r->http.chunked && !r->http.has_length) {
-		reply_error(c, 411, "length required");
-		metrics.refused[REFUSE_BODY]++;
+		reply_error(c, REFUSE_BODY, 411, "length required");
 		return;
 	}
 	if (r->http.length > engine.conf.max_body) {
@@ -135,8 +138,8 @@ request_body(struct conn *c, struct request *r)
 	}
 }
 
-/* Keep a piece of the body until the rest is there. */
-static void
+/* Keep a piece of the body until the rest is there; -1: there is no room. */
+static int
 body_append(struct request *r, const char *data, size_t n)
 {
 	char	*body;
@@ -148,13 +151,17 @@ body_append(struct request *r, const char *data, size_t n)
 			size = r->nbody + n;
 		if (size < r->http.length)
 			size = (size_t)r->http.length;
+		if (memory_reserve(size - r->body_size) == -1)
+			return (-1);
 		if ((body = realloc(r->body, size)) == NULL)
 			fatal("body of %zu bytes", size);
+		memory_take(size - r->body_size);
 		r->body = body;
 		r->body_size = size;
 	}
 	memcpy(r->body + r->nbody, data, n);
 	r->nbody += n;
+	return (0);
 }
 
 /* The request has been read whole and is answered. */
@@ -187,13 +194,12 @@ request_piece(struct conn *c, struct request *r, const char *data, size_t n,
 			request_close(c);
 	} else if (r->nbody + n > engine.conf.max_body) {
 		reply_refuse(c, REFUSE_TOO_LARGE);
-	} else if (!last) {
-		body_append(r, data, n);
-	} else if (r->nbody > 0) {
-		body_append(r, data, n);
-		r->endpoint->body(c, r, r->body, r->nbody);
-	} else
+	} else if (last && r->nbody == 0) {
 		r->endpoint->body(c, r, data, n);
+	} else if (body_append(r, data, n) == -1) {
+		reply_refuse(c, REFUSE_MEMORY);
+	} else if (last)
+		r->endpoint->body(c, r, r->body, r->nbody);
 }
 
 static size_t
@@ -209,10 +215,10 @@ request_read_body(struct conn *c, struct request *r, const char *buf,
 		    &ndata);
 		used += n;
 		if (res == HTTP_ERROR) {
-			if (!r->answered) {
-				metrics.refused[REFUSE_HTTP]++;
-				reply_error(c, r->http.status, r->http.reason);
-			} else
+			if (!r->answered)
+				reply_error(c, REFUSE_HTTP, r->http.status,
+				    r->http.reason);
+			else
 				request_close(c);
 			return (len);
 		}
@@ -296,7 +302,7 @@ request_lookup(struct conn *c, enum token_kind kind,
 {
 	if (lookup_start(&c->lookup, kind, c->token, c->token_len, done) ==
 	    -1) {
-		reply_refuse(c, REFUSE_STORE);
+		reply_refuse(c, REFUSE_LOOKUPS);
 		return;
 	}
 	c->req->phase = REQUEST_LOOKUP;

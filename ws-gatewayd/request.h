@@ -45,6 +45,7 @@ struct request {
 
 	/* handshake.c: what the head said, until the token is known */
 	int			 refuse;	/* enum refuse_reason, or -1 */
+	uint8_t			 handshake;	/* counted as in progress */
 	uint8_t			 bearer;	/* select that subprotocol */
 	char			 accept[WS_ACCEPTLEN];
 
@@ -89,8 +90,9 @@ void	reply_refuse(struct conn *, enum refuse_reason);
 void	reply_refuse_text(struct conn *, enum refuse_reason, const char *text);
 /* 429 with Retry-After. */
 void	reply_rate(struct conn *, unsigned seconds);
-/* What could not be parsed: STATUS and reason are the parser's. */
-void	reply_error(struct conn *, int status, const char *reason);
+/* What can't be read on: counted under its reason, STATUS and a line, the end. */
+void	reply_error(struct conn *, enum refuse_reason, int status,
+	    const char *text);
 /* 101: from now on it is a WebSocket. */
 void	reply_upgrade(struct conn *, const char accept[WS_ACCEPTLEN],
 	    int bearer);

@@ -97,7 +97,14 @@ engine_dispatch(struct ipc *ipc, struct imsg *imsg)
 static const struct store_backend *
 find_backend(uint32_t db)
 {
-	return (db == DB_SQLITE ? &store_sqlite : NULL);
+	switch (db) {
+	case DB_SQLITE:
+		return (&store_sqlite);
+	case DB_MYSQL:
+		return (&store_mysql);
+	default:
+		fatalx("the parent sent an unknown kind of database");
+	}
 }
 
 /*
@@ -110,7 +117,7 @@ first_check(void)
 	enum db_status	status;
 	char		err[DB_ERRSIZE];
 
-	status = store.backend->check(store.db, now_ms(), err);
+	status = store_check_now(err);
 	if (status == DB_FAIL && store.database.create &&
 	    (status = store.backend->setup(store.db, err)) == DB_FAIL)
 		proc_refuse("%s", err);
@@ -118,6 +125,7 @@ first_check(void)
 	case DB_OK:
 		store.state.up = 1;
 		break;
+	case DB_WAIT:
 	case DB_BUSY:
 		log_warnx("the database is locked by another process: no "
 		    "token can be looked up until that one has finished");
@@ -134,30 +142,42 @@ first_check(void)
 }
 
 static void
-start(void)
+open_database(void)
 {
 	char	err[DB_ERRSIZE];
 
+	if ((store.db = store.backend->open(&store.database, &store.process,
+	    err)) == NULL)
+		proc_refuse("%s", err);
+	store.opened = 1;
+}
+
+static void
+start(void)
+{
 	if (engine_fd == -1 || !new_has_database)
 		fatalx("the parent forgot the engine or the database");
 	store.settings = new_settings;
 	store.database = new_database;
-	if ((store.backend = find_backend(store.database.db)) == NULL)
-		proc_refuse("this version has no MySQL: use `-db sqlite`");
-	if ((store.db = store.backend->open(&store.database, &store.process,
-	    err)) == NULL)
-		proc_refuse("%s", err);
-
+	store.backend = find_backend(store.database.db);
+	if (!store.backend->late)
+		open_database();
 	if (store.process.drop)
 		sandbox_drop(store.process.user, store.process.uid,
 		    store.process.gid, NULL);
+	if (store.backend->late)
+		open_database();
 	first_check();
 	store.backend->warn(store.db);
-	sandbox_enter(SANDBOX_STORE, (enum sandbox_mode)store.settings.sandbox,
+	if (store.backend->port != NULL)
+		sandbox_keep_port(store.backend->port(store.db));
+	sandbox_enter(store.backend->role,
+	    (enum sandbox_mode)store.settings.sandbox,
 	    store.backend->paths(store.db));
 
 	store_lookup_start();
 	store_token_start();
+	store_wait_start();
 	ipc_init(&store.engine, store.base, engine_fd, engine_dispatch,
 	    engine_gone, NULL);
 	ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);
@@ -170,7 +190,11 @@ static int
 same_database(const struct conf_database *a, const struct conf_database *b)
 {
 	return (a->db == b->db && strcmp(a->dsn, b->dsn) == 0 &&
-	    strcmp(a->cwd, b->cwd) == 0);
+	    strcmp(a->cwd, b->cwd) == 0 &&
+	    strcmp(a->password, b->password) == 0 &&
+	    strcmp(a->tls_ca, b->tls_ca) == 0 &&
+	    strcmp(a->tls_cert, b->tls_cert) == 0 &&
+	    strcmp(a->tls_key, b->tls_key) == 0);
 }
 
 /* From within the sandbox: one in another folder takes a restart. */
@@ -181,8 +205,9 @@ change_database(void)
 	struct store_db			*db = NULL;
 	char				 err[DB_ERRSIZE];
 
-	if ((backend = find_backend(new_database.db)) == NULL)
-		strlcpy(err, "this version has no MySQL", sizeof(err));
+	backend = find_backend(new_database.db);
+	if (backend != store.backend)
+		strlcpy(err, "it is of another kind", sizeof(err));
 	else
 		db = backend->open(&new_database, &store.process, err);
 	if (db == NULL) {
@@ -190,13 +215,10 @@ change_database(void)
 		    err);
 		return;
 	}
-	if (store.db != NULL)
-		store.backend->close(store.db);
-	store.backend = backend;
+	store_close();
 	store.db = db;
+	store.opened++;
 	store.database = new_database;
-	strlcpy(store.state.backend, backend->name,
-	    sizeof(store.state.backend));
 	log_info("another database is in use");
 	store_probe();
 }
@@ -216,9 +238,15 @@ reload(void)
 static void
 on_database(struct imsg *imsg)
 {
-	ipc_data(imsg, &new_database, sizeof(new_database));
-	if (memchr(new_database.dsn, '\0', sizeof(new_database.dsn)) == NULL ||
-	    memchr(new_database.cwd, '\0', sizeof(new_database.cwd)) == NULL)
+	struct conf_database	*db = &new_database;
+
+	ipc_data(imsg, db, sizeof(*db));
+	if (memchr(db->dsn, '\0', sizeof(db->dsn)) == NULL ||
+	    memchr(db->cwd, '\0', sizeof(db->cwd)) == NULL ||
+	    memchr(db->password, '\0', sizeof(db->password)) == NULL ||
+	    memchr(db->tls_ca, '\0', sizeof(db->tls_ca)) == NULL ||
+	    memchr(db->tls_cert, '\0', sizeof(db->tls_cert)) == NULL ||
+	    memchr(db->tls_key, '\0', sizeof(db->tls_key)) == NULL)
 		fatalx("the parent sent a database without an end");
 	new_has_database = 1;
 }

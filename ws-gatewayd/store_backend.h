@@ -3,8 +3,9 @@
  * value of it a kind.
  *
  * No operation waits.  Where the database can't answer at once it says
- * DB_BUSY, and is asked the same again after a moment; how long that goes on
- * is the store's to decide.
+ * DB_BUSY, and is asked the same again after a moment; or DB_WAIT, and is asked
+ * exactly the same again when what it waits for is there.  How long that goes
+ * on is the store's to decide.
  */
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "proc.h"
+#include "sandbox.h"
 
 #define DB_BATCH	64		/* tokens of one query */
 #define DB_ERRSIZE	1024		/* of an ERR argument */
@@ -20,18 +22,29 @@
 enum db_status {
 	DB_OK,
 	DB_BUSY,			/* locked: ask again */
+	DB_WAIT,			/* under way: ask again when ready */
 	DB_FAIL,			/* no answer; the handle is good */
 	DB_LOST				/* the handle is not: close it */
 };
 
 struct store_db;			/* a handle, the backend's own */
 
+/* What a handle waits for. */
+struct db_wait {
+	int		fd;
+	short		events;		/* as of poll(2) */
+	int64_t		ms;		/* at most, -1: for ever */
+};
+
 /*
  * ERR gets the reason, in a line that names what to do, when the result is
- * neither DB_OK nor DB_BUSY.  NOW is in ms, monotonic.
+ * DB_FAIL or DB_LOST.  NOW is in ms, monotonic.
  */
 struct store_backend {
-	const char	*name;
+	const char		*name;
+	enum sandbox_role	 role;
+	/* Opened by an ordinary user only: it reads from a network. */
+	int			 late;
 
 	/*
 	 * Called with the privileges of the start, where the user of PROCESS
@@ -46,6 +59,14 @@ struct store_backend {
 	void		 (*warn)(struct store_db *);
 	/* What sandbox_enter() must leave; valid while the handle is. */
 	const struct sandbox_path *(*paths)(struct store_db *);
+	/* The one TCP port, 0: none.  NULL where DB_WAIT is never said. */
+	uint16_t	 (*port)(struct store_db *);
+	/*
+	 * What it waits for, be it only the end of an idle connection; 0 when
+	 * there is nothing.  NULL where DB_WAIT is never said.
+	 */
+	int		 (*waits)(struct store_db *, uint64_t now,
+			    struct db_wait *);
 
 	/* The cheapest query that tells whether lookups can be answered. */
 	enum db_status	 (*check)(struct store_db *, uint64_t now, char *err);
@@ -76,5 +97,6 @@ struct store_backend {
 };
 
 extern const struct store_backend	store_sqlite;
+extern const struct store_backend	store_mysql;
 
 #endif /* STORE_BACKEND_H */

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,18 @@ struct waiting {
 	uint64_t		 deadline;	/* ms */
 	struct store_lookup	 q;
 };
+
+/*
+ * The batch that the database is asked for.  It stays as it is until there is
+ * an answer, even when nobody waits for that any more.
+ */
+static struct {
+	struct store_lookup	 q[DB_BATCH];
+	uint64_t		 deadline[DB_BATCH];
+	int			 answered[DB_BATCH];
+	size_t			 n;
+	uint64_t		 since;		/* us */
+} flight;
 
 static TAILQ_HEAD(, waiting)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static struct event		 run_event;
@@ -66,10 +79,30 @@ drop(struct waiting *w)
 }
 
 static void
+fail_flight(size_t i)
+{
+	if (flight.answered[i])
+		return;
+	flight.answered[i] = 1;
+	store.state.pending--;
+	answer(flight.q[i].id, STORE_ERROR);
+}
+
+static void
+land(void)
+{
+	explicit_bzero(&flight, sizeof(flight));
+}
+
+static void
 fail_all(void)
 {
 	struct waiting	*w;
+	size_t		 i;
 
+	for (i = 0; i < flight.n; i++)
+		fail_flight(i);
+	land();
 	while ((w = TAILQ_FIRST(&waiting)) != NULL) {
 		answer(w->q.id, STORE_ERROR);
 		drop(w);
@@ -77,67 +110,156 @@ fail_all(void)
 	flush_results();
 }
 
-/* The database is locked: those whose time is over wait no longer. */
-static void
-fail_late(void)
+/*
+ * There is no answer yet: those whose time is over wait no longer.  Returns
+ * how many of the batch still do; NEXT is when the next one's time is over.
+ */
+static size_t
+fail_late(uint64_t *next)
 {
 	struct waiting	*w;
 	uint64_t	 now = now_ms();
+	size_t		 i, left = 0;
 	int		 late = 0;
 
+	*next = UINT64_MAX;
+	for (i = 0; i < flight.n; i++) {
+		if (flight.answered[i])
+			continue;
+		if (flight.deadline[i] <= now) {
+			fail_flight(i);
+			late = 1;
+			continue;
+		}
+		left++;
+		if (flight.deadline[i] < *next)
+			*next = flight.deadline[i];
+	}
 	while ((w = TAILQ_FIRST(&waiting)) != NULL && w->deadline <= now) {
 		answer(w->q.id, STORE_ERROR);
 		drop(w);
 		late = 1;
 	}
+	if (w != NULL && w->deadline < *next)
+		*next = w->deadline;
 	if (late)
 		store.state.errors++;
 	flush_results();
+	return (left);
+}
+
+/* The next batch out of those who wait. */
+static void
+take_off(void)
+{
+	struct waiting	*w;
+
+	while (flight.n < DB_BATCH && (w = TAILQ_FIRST(&waiting)) != NULL) {
+		flight.q[flight.n] = w->q;
+		flight.deadline[flight.n] = w->deadline;
+		flight.answered[flight.n] = 0;
+		flight.n++;
+		TAILQ_REMOVE(&waiting, w, entry);
+		freezero(w, sizeof(*w));
+	}
+	flight.since = store_latency_now();
+}
+
+static void
+answered(void)
+{
+	size_t	i;
+
+	store.state.batches++;
+	store.state.lookups += flight.n;
+	store_latency_add(store_latency_now() - flight.since);
+	for (i = 0; i < flight.n; i++) {
+		if (flight.answered[i])
+			continue;
+		results[nresults++] = results[i];
+		store.state.pending--;
+	}
+	land();
+	flush_results();
+	store_answered();
+	if (!TAILQ_EMPTY(&waiting))
+		wake(0);
+}
+
+/* It is at work: for longer than a lookup may take, it is as good as gone. */
+static void
+wait_on(void)
+{
+	uint64_t	next, now = now_ms(), limit;
+	char		err[DB_ERRSIZE];
+
+	limit = flight.since / 1000 + store.settings.lookup_timeout;
+	fail_late(&next);
+	if (limit > now) {
+		if (next > limit)
+			next = limit;
+		wake(next > now ? next - now : 0);
+		return;
+	}
+	snprintf(err, sizeof(err), "a query takes longer than %llu ms",
+	    (unsigned long long)store.settings.lookup_timeout);
+	store.state.batches++;
+	store_failed(DB_LOST, err);
+	fail_all();
+}
+
+/*
+ * Where a new connection takes its time, nobody waits for it: while the
+ * database is down a probe makes one.
+ */
+static int
+hopeless(const char **why)
+{
+	if (store.db != NULL && store_asking(ASK_LOOKUP))
+		return (0);
+	if (!store.state.up && store.backend->waits != NULL) {
+		store_probe();
+		*why = store.state.error;
+		if (!store.state.up && store_asking(ASK_PROBE))
+			return (1);
+	}
+	return (store_usable(why) == -1);
 }
 
 static void
 run(int fd, short what, void *arg)
 {
-	struct store_lookup	 batch[DB_BATCH];
-	struct waiting		*w;
-	enum db_status		 status;
-	const char		*why;
-	char			 err[DB_ERRSIZE];
-	size_t			 n = 0, i;
+	enum db_status	 status;
+	const char	*why;
+	uint64_t	 next;
+	char		 err[DB_ERRSIZE];
 
 	(void)fd;
 	(void)what;
 	(void)arg;
-	TAILQ_FOREACH(w, &waiting, entry) {
-		if (n == DB_BATCH)
-			break;
-		batch[n++] = w->q;
-	}
-	if (n == 0)
+	if (flight.n == 0)
+		take_off();
+	if (flight.n == 0)
 		return;
-	if (store_usable(&why) == -1) {
+	if (hopeless(&why)) {
 		store.state.errors++;
 		fail_all();
-		goto done;
+		return;
 	}
-	status = store.backend->lookup(store.db, now_ms(), batch, n, results,
-	    err);
+	status = store_asked(ASK_LOOKUP, store.backend->lookup(store.db,
+	    now_ms(), flight.q, flight.n, results, err));
 	switch (status) {
 	case DB_OK:
-		store.state.batches++;
-		store.state.lookups += n;
-		nresults = n;
-		flush_results();
-		for (i = 0; i < n; i++)
-			drop(TAILQ_FIRST(&waiting));
-		store_answered();
-		if (!TAILQ_EMPTY(&waiting))
-			wake(0);
+		answered();
+		break;
+	case DB_WAIT:
+		wait_on();
 		break;
 	case DB_BUSY:
 		store_busy();
-		fail_late();
-		if (!TAILQ_EMPTY(&waiting))
+		if (fail_late(&next) == 0)
+			land();
+		if (flight.n > 0 || !TAILQ_EMPTY(&waiting))
 			wake(STORE_RETRY_MS);
 		break;
 	default:
@@ -145,8 +267,12 @@ run(int fd, short what, void *arg)
 		store_failed(status, err);
 		fail_all();
 	}
-done:
-	explicit_bzero(batch, sizeof(batch));
+}
+
+void
+store_lookup_again(void)
+{
+	run(-1, 0, NULL);
 }
 
 void
@@ -187,6 +313,6 @@ store_lookup_add(const struct store_lookup *q, size_t n)
 		store.state.pending++;
 	}
 	flush_results();
-	if (was_empty && !TAILQ_EMPTY(&waiting))
+	if (was_empty && !TAILQ_EMPTY(&waiting) && !store_asking(ASK_LOOKUP))
 		wake(0);
 }

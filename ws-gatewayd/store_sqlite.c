@@ -462,6 +462,7 @@ sqlite_warn(struct store_db *db)
 
 const struct store_backend store_sqlite = {
 	.name = "sqlite",
+	.role = SANDBOX_STORE,
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.setup = sqlite_setup,

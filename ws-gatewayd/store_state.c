@@ -4,6 +4,7 @@
  */
 #include <sys/types.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -14,9 +15,10 @@
 #define USAGE_TICKS	5
 #define IDLE_MS		5000		/* without a query: ask one */
 #define REOPEN_MIN_MS	100
-#define REOPEN_MAX_MS	2000
+#define REOPEN_MAX_MS	5000
 
 static struct event	 tick_event;
+static struct event	 reopen_event;
 static unsigned int	 ticks;
 static struct store_state	 told;		/* what the engine knows */
 static uint64_t		 asked;		/* the last answer, when; ms */
@@ -27,6 +29,8 @@ static uint64_t		 reopen_after = REOPEN_MIN_MS;
 static void
 tell(void)
 {
+	store.state.median_us = store_latency(50);
+	store.state.p99_us = store_latency(99);
 	if (memcmp(&told, &store.state, sizeof(told)) == 0)
 		return;
 	told = store.state;
@@ -53,6 +57,7 @@ store_answered(void)
 	if (store.state.up)
 		return;
 	store.state.up = 1;
+	store.state.since = asked;
 	memset(store.state.error, 0, sizeof(store.state.error));
 	log_info("the database answers");
 	tell();
@@ -64,8 +69,12 @@ down(const char *why)
 {
 	int	was_up = store.state.up;
 
+	memset(store.state.last_error, 0, sizeof(store.state.last_error));
+	strlcpy(store.state.last_error, why, sizeof(store.state.last_error));
 	if (was_up)
 		log_warnx("the database does not answer: %s", why);
+	if (was_up)
+		store.state.since = now_ms();
 	if (was_up || strncmp(store.state.error, why,
 	    sizeof(store.state.error) - 1) != 0) {
 		memset(store.state.error, 0, sizeof(store.state.error));
@@ -88,6 +97,28 @@ store_busy(void)
 		down("it is locked by another process");
 }
 
+/*
+ * The first time soon, then ever later; all by a chance, for we are not the
+ * only ones who were cut off.
+ */
+static void
+reopen_later(void)
+{
+	struct timeval	tv;
+	uint64_t	ms;
+
+	ms = reopen_after / 2 +
+	    arc4random_uniform((uint32_t)(reopen_after / 2 + 1));
+	reopen_at = now_ms() + ms;
+	reopen_after *= 2;
+	if (reopen_after > REOPEN_MAX_MS)
+		reopen_after = REOPEN_MAX_MS;
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	if (event_initialized(&reopen_event))
+		event_add(&reopen_event, &tv);
+}
+
 void
 store_failed(enum db_status status, const char *why)
 {
@@ -97,9 +128,18 @@ store_failed(enum db_status status, const char *why)
 	down(why);
 	if (status != DB_LOST || store.db == NULL)
 		return;
+	store_close();
+	reopen_later();
+}
+
+void
+store_close(void)
+{
+	if (store.db == NULL)
+		return;
+	store_wait_stop();
 	store.backend->close(store.db);
 	store.db = NULL;
-	reopen_at = asked + reopen_after;
 }
 
 /* It was there at the start: if its file is gone, we don't make another. */
@@ -112,12 +152,10 @@ reopen(void)
 	conf.create = 0;
 	if ((store.db = store.backend->open(&conf, &store.process, err)) ==
 	    NULL) {
-		reopen_after *= 2;
-		if (reopen_after > REOPEN_MAX_MS)
-			reopen_after = REOPEN_MAX_MS;
-		reopen_at = now_ms() + reopen_after;
+		reopen_later();
 		down(err);
-	}
+	} else
+		store.opened++;
 	explicit_bzero(&conf, sizeof(conf));
 	return (store.db == NULL ? -1 : 0);
 }
@@ -146,10 +184,13 @@ store_probe(void)
 
 	if (store_usable(&why) == -1)
 		return;
-	status = store.backend->check(store.db, now_ms(), err);
+	status = store_asked(ASK_PROBE, store.backend->check(store.db,
+	    now_ms(), err));
 	switch (status) {
 	case DB_OK:
 		store_answered();
+		break;
+	case DB_WAIT:
 		break;
 	case DB_BUSY:
 		store_busy();
@@ -166,12 +207,23 @@ on_tick(int fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	ticks++;
-	if (!store.state.up || busy_since != 0 || now_ms() - asked >= IDLE_MS)
+	if (!store.state.up || busy_since != 0 ||
+	    store_asking(ASK_PROBE) || now_ms() - asked >= IDLE_MS)
 		store_probe();
 	if (ticks % FIGURES_TICKS == 0)
 		tell();
 	if (ticks % USAGE_TICKS == 0)
 		tell_usage();
+}
+
+static void
+on_reopen(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (store.db == NULL)
+		store_probe();
 }
 
 void
@@ -183,8 +235,10 @@ store_state_start(void)
 	memset(&told, 0xff, sizeof(told));
 	strlcpy(store.state.backend, store.backend->name,
 	    sizeof(store.state.backend));
+	store.state.since = now_ms();
 	tell();
 	tell_usage();
+	event_assign(&reopen_event, store.base, -1, 0, on_reopen, NULL);
 	event_assign(&tick_event, store.base, -1, EV_PERSIST, on_tick, NULL);
 	event_add(&tick_event, &tick);
 }

@@ -25,6 +25,7 @@ struct job {
 	uint64_t		 busy_since;		/* ms, 0: not */
 	uint32_t		 count;
 	int			 listing;		/* not the first page */
+	unsigned int		 opened;		/* handle that is at it */
 };
 
 static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
@@ -172,6 +173,19 @@ job_busy(struct job *job)
 	    "when that one has finished");
 }
 
+static enum db_status
+run_job(struct job *job, char *err)
+{
+	switch (job->type) {
+	case IMSG_STORE_TOKEN_ADD:
+		return (run_add(job, err));
+	case IMSG_STORE_TOKEN_LIST:
+		return (run_list(job, err));
+	default:
+		return (run_revoke(job, err));
+	}
+}
+
 static void
 run(int fd, short what, void *arg)
 {
@@ -185,22 +199,24 @@ run(int fd, short what, void *arg)
 	(void)arg;
 	if (job == NULL)
 		return;
+	/* What was under way went with its connection, and must not be redone. */
+	if (store_asking(ASK_TOKEN) &&
+	    (store.db == NULL || store.opened != job->opened)) {
+		store_asked(ASK_TOKEN, DB_LOST);
+		job_end(job, "the connection to the database was lost: see "
+		    "`token list` for whether it was done");
+		return;
+	}
 	if (store_usable(&why) == -1) {
 		job_end(job, why);
 		return;
 	}
-	switch (job->type) {
-	case IMSG_STORE_TOKEN_ADD:
-		status = run_add(job, err);
-		break;
-	case IMSG_STORE_TOKEN_LIST:
-		status = run_list(job, err);
-		break;
-	default:
-		status = run_revoke(job, err);
-	}
+	job->opened = store.opened;
+	status = run_job(job, err);
+	store_asked(ASK_TOKEN, status);
 	switch (status) {
 	case DB_OK:
+	case DB_WAIT:
 		break;
 	case DB_BUSY:
 		job_busy(job);
@@ -212,6 +228,12 @@ run(int fd, short what, void *arg)
 		/* What a write lacks need not keep lookups from answers. */
 		job_end(job, err);
 	}
+}
+
+void
+store_token_again(void)
+{
+	run(-1, 0, NULL);
 }
 
 void

@@ -218,7 +218,7 @@ def test_keep_alive_goes_on_after_a_refusal(shared):
         assert c.buf.startswith(b"HTTP/1.1 101 ")
 
 
-# -- the token -------------------------------------------------------------
+# -- the token ----------------------------------------------------------------
 
 def raw_query(token):
     return "".join("%%%02X" % b for b in token)
@@ -347,7 +347,7 @@ def test_a_protocol_that_was_not_asked_for_is_not_selected(shared, connect):
     assert "sec-websocket-protocol" not in ws.headers
 
 
-# -- origins ---------------------------------------------------------------
+# -- origins ------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def origins():
@@ -395,7 +395,7 @@ def test_no_list_allows_all(shared, origin):
     assert shake(shared, token=token, Origin=origin).status == 101
 
 
-# -- how many --------------------------------------------------------------
+# -- how many -----------------------------------------------------------------
 
 def test_max_conns_holds_under_a_race(shared):
     """Forty handshakes at once, five may be."""
@@ -464,10 +464,12 @@ def test_tokens_are_never_logged(start, connect):
     g.add_token("SecretOfPlayer", 1, subject="someone")
     g.add_token("SecretOfServer", subject="server", server=True)
     g.start()
-    connect(g, "SecretOfPlayer")
-    connect(g, path="/ws", headers=["Authorization: Bearer SecretOfPlayer"])
-    connect(g, path="/ws",
-            headers=["Sec-WebSocket-Protocol: bearer, SecretOfPlayer"])
+    players = [
+        connect(g, "SecretOfPlayer"),
+        connect(g, path="/ws",
+                headers=["Authorization: Bearer SecretOfPlayer"]),
+        connect(g, path="/ws",
+                headers=["Sec-WebSocket-Protocol: bearer, SecretOfPlayer"])]
     for token in ("SecretOfNobody", "SecretOfServer"):
         with pytest.raises(Refused):
             connect(g, token)
@@ -478,6 +480,8 @@ def test_tokens_are_never_logged(start, connect):
     assert g.post("/publish", b"SecretOfBody", "SecretOfServer")[0] == 400
     _, _, metrics = g.request("GET", "/metrics")
     assert b"Secret" not in metrics
+    for ws in players:
+        ws.close()
     for pid in (g.process.pid, *g.children()):
         with open("/proc/%d/cmdline" % pid, "rb") as f:
             assert b"Secret" not in f.read()

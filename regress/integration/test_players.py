@@ -36,7 +36,7 @@ def text(ws):
     return data
 
 
-# -- the shape of a message -----------------------------------------------------
+# -- the shape of a message ---------------------------------------------------
 
 def test_a_message_is_one_unfragmented_text_frame(player):
     publish(player.gateway, player.player, b'"hello"', b'{"a":1}')
@@ -122,7 +122,7 @@ def test_every_connection_gets_every_message(shared, connect):
             assert json.loads(text(one)) == {"event": "n", "payload": n}
 
 
-# -- what players send -----------------------------------------------------------
+# -- what players send --------------------------------------------------------
 
 @pytest.mark.parametrize("payload", [b"", b"x", b"x" * 125, b"x" * 126,
                                      b"x" * 65535, b"x" * 65536], ids=len)
@@ -335,7 +335,7 @@ def test_a_peer_that_does_not_answer_a_close(start, connect):
     wait_for(lambda: g.metrics()["ws_http_connections"] == 1, "the end")
 
 
-# -- pings and pongs ----------------------------------------------------------------
+# -- pings and pongs ----------------------------------------------------------
 
 def lively(start, ping, pong):
     g = start("publishers { rate-limit 0 }\nplayers { ping-interval %s; "
@@ -352,7 +352,7 @@ def test_empty_pings_go_out_on_time(start, connect):
     begin = time.monotonic()
     for _ in range(5):
         assert ws.recv() == (PING, b"")
-    assert 0.4 < time.monotonic() - begin < 3
+    assert 0.4 < time.monotonic() - begin < 5
 
 
 def test_no_pong_and_the_connection_is_dropped(start, connect):
@@ -369,7 +369,7 @@ def test_no_pong_and_the_connection_is_dropped(start, connect):
             ws.send(TEXT, b"alive")
             ws.send(PING, b"alive")
     assert pings >= 2
-    assert 0.35 < time.monotonic() - begin < 3
+    assert 0.35 < time.monotonic() - begin < 5
     assert g.metrics()[
         'ws_connections_closed_total{reason="pong_timeout"}'] == 1
     assert g.publish("1", "e") == {"delivered": 0, "queued": 1}
@@ -403,7 +403,7 @@ def test_pings_go_on_between_messages(start, connect):
     assert seen == {PING, TEXT}
 
 
-# -- revalidation -------------------------------------------------------------------
+# -- revalidation -------------------------------------------------------------
 
 def checked(start, period):
     g = start("publishers { rate-limit 0 }\n"
@@ -433,7 +433,7 @@ def test_a_token_that_became_invalid_closes_its_connections(start, connect,
         assert ws.recv_close() == (1008, "token expired")
         ws.send(CLOSE, close_payload(1008))
         assert ws.at_eof()
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 5
     other.settle()
     assert g.metrics()['ws_connections_closed_total{reason="token"}'] == 3
     assert g.publish("1", "e") == {"delivered": 0, "queued": 1}
@@ -462,7 +462,7 @@ def test_every_connection_is_looked_up_in_each_period(start, connect):
     begin = time.monotonic()
     for ws in players:
         assert ws.recv_close() == (1008, "token expired")
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 6
 
 
 def test_revalidation_with_the_database_locked_keeps_players(start, connect):

@@ -17,7 +17,7 @@ def answer(gateway, data, head=False):
         return c.ask(data, head)
 
 
-# -- statuses ---------------------------------------------------------------
+# -- statuses -----------------------------------------------------------------
 
 @pytest.mark.parametrize("path", PATHS)
 def test_200_when_taken(shared, path):
@@ -169,7 +169,7 @@ def test_404_for_another_path(shared):
         assert answer(shared, post(path, BODY)).status == 404
 
 
-# -- the order ---------------------------------------------------------------
+# -- the order ----------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def rated():
@@ -212,7 +212,7 @@ def test_a_refused_token_costs_nothing(start):
     assert answer(g, post("/publish", BODY)).status == 200
 
 
-# -- keep-alive, pipelining, framing ---------------------------------------------
+# -- keep-alive, pipelining, framing ------------------------------------------
 
 def test_keep_alive_goes_on_after_refused_bodies(rated):
     """The body of a refused request is read and thrown away."""
@@ -442,7 +442,7 @@ def test_an_idle_connection_is_closed(start):
         assert c.closed()
 
 
-# -- the body -------------------------------------------------------------------
+# -- the body -----------------------------------------------------------------
 
 GOOD = [
     b'{"player_id":"P","event":"e"}',
@@ -617,7 +617,7 @@ def test_deep_nesting_does_no_harm(shared):
     assert answer(shared, post("/publish", BODY)).status == 200
 
 
-# -- whom it reaches ---------------------------------------------------------------
+# -- whom it reaches ----------------------------------------------------------
 
 def test_publish_goes_to_every_connection_of_the_player(shared, connect):
     token, player = shared.fresh()
@@ -659,7 +659,7 @@ def test_broadcast_with_player_goes_to_that_player(shared, connect):
     away.settle()
 
 
-# -- the rate ----------------------------------------------------------------------
+# -- the rate -----------------------------------------------------------------
 
 def test_rate_is_of_each_token_and_both_endpoints_together(start):
     g = start("publishers { rate-limit 4; rate-period 1h }", wait=False)
@@ -718,7 +718,7 @@ def test_the_default_rate_is_ten_a_second(start):
         assert 10 <= taken <= 11 + (time.monotonic() - begin) * 10
 
 
-# -- the token's cache -----------------------------------------------------------------
+# -- the token's cache --------------------------------------------------------
 
 def test_a_busy_server_does_not_cost_a_lookup_a_message(start):
     g = start("publishers { rate-limit 0 }\ntokens { cache 1h }", wait=False)

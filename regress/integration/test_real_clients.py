@@ -25,7 +25,7 @@ async def publish(gateway, *args):
     return await loop.run_in_executor(None, gateway.publish, *args)
 
 
-# -- Python ----------------------------------------------------------------------
+# -- Python -------------------------------------------------------------------
 
 def test_python_gets_messages(shared):
     token, player = shared.fresh()
@@ -128,7 +128,7 @@ def test_python_answers_pings(start):
     run(session())
 
 
-# -- Node --------------------------------------------------------------------------
+# -- Node ---------------------------------------------------------------------
 
 class Node:
     def __init__(self, *args):
@@ -185,7 +185,7 @@ def test_node_is_refused(shared):
         assert node.line("open", "error", "status") == {"status": 401}
 
 
-# -- curl --------------------------------------------------------------------------
+# -- curl ---------------------------------------------------------------------
 
 def curl(*args, stdin=None):
     """Status and body."""

@@ -74,7 +74,7 @@ def test_the_soft_bound_gives_it_a_time(start, connect):
         other.recv_text()
     begin = time.monotonic()
     wait_for(lambda: g.metrics()[SLOW] == 1, "the soft bound")
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 6
     other.settle()
     slow.abort()
 

@@ -80,12 +80,12 @@ def empty(typed):
     return typed
 
 
-# -- the schemas -----------------------------------------------------------------
+# -- the schemas --------------------------------------------------------------
 
 def test_sqlite_refuses_the_statement_of_mysql():
     con = sqlite3.connect(":memory:")
     with pytest.raises(sqlite3.OperationalError):
-        con.executescript("CREATE TABLE t (i INTEGER(10) UNSIGNED)(")
+        con.execute("CREATE TABLE t (i INTEGER(10) UNSIGNED DEFAULT NULL)")
     con.close()
 
 
@@ -109,11 +109,12 @@ def test_etc_has_a_schema_for_each():
         assert column in text
 
 
-# -- bytes ------------------------------------------------------------------------
+# -- bytes --------------------------------------------------------------------
 
 @pytest.mark.parametrize("storage", ["text", "blob"])
 @pytest.mark.parametrize("token", [
-    b"abc", b"ABC", b"a b", b"%41", b"a'b\"c", b"d41d8cd98f00b204e9800998ecf8427e",
+    b"abc", b"ABC", b"a b", b"%41", b"a'b\"c",
+    b"d41d8cd98f00b204e9800998ecf8427e",
     b"0x1F", b"1e", b"e1", b"nan", b"inf", b"Inf", b"NULL", b"\xc3\xa9",
     b"\xe9", b"\xff\xfe", b"a\xffb", b"x" * 32])
 def test_found_by_its_bytes(empty, storage, token):
@@ -168,7 +169,8 @@ def test_text_zero_opens_no_row_that_looks_like_zero(empty, token):
 
 
 def test_zero_like_tokens_as_blobs(empty):
-    tokens = [b"0", b"00", b"0.0", b"0e4620", b"0e462097431906509019562988736854"]
+    tokens = [b"0", b"00", b"0.0", b"0e4620",
+              b"0e462097431906509019562988736854"]
     for i, token in enumerate(tokens[1:], 1):
         empty.add_token(token, i)
         for j, other in enumerate(tokens):
@@ -188,7 +190,8 @@ def test_7_and_007_and_7_0_are_three_tokens(empty):
 
 @pytest.mark.parametrize("storage", [str, bytes])
 def test_two_tokens_of_32_digits_are_never_equal(empty, storage):
-    a, b = "12345678901234567890123456789012", "12345678901234567890123456789013"
+    a = "12345678901234567890123456789012"
+    b = "12345678901234567890123456789013"
     assert float(a) == float(b)
     empty.add_token(a if storage is str else a.encode(), 1)
     assert status(empty, b) == 401
@@ -204,7 +207,7 @@ def test_a_token_that_looks_infinite(empty, token):
         assert status(empty, other) == 401
 
 
-# -- identity ------------------------------------------------------------------------
+# -- identity -----------------------------------------------------------------
 
 def reaches(gateway, token, player):
     """Whether a message to PLAYER reaches the holder of TOKEN."""
@@ -273,7 +276,7 @@ def test_identity_of_a_server_is_its_subject(empty):
     assert line["subject_id"] == "the-server"
 
 
-# -- validity --------------------------------------------------------------------------
+# -- validity -----------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def plain():
@@ -354,7 +357,7 @@ def test_a_token_runs_out(start, connect):
     assert status(g, "p") == 401
 
 
-# -- rows that change ---------------------------------------------------------------------
+# -- rows that change ---------------------------------------------------------
 
 def test_a_new_row_is_good_at_once(start):
     """Even if the token has just been refused."""
@@ -389,7 +392,7 @@ def test_a_deleted_row_stops_a_server_within_the_cache_time(start):
     end = time.monotonic() + 1.0
     # Busy or not: what is used often is not cached for longer.
     wait_for(lambda: server_status(g) == 403, "the end of the cache", 5)
-    assert time.monotonic() < end + 1.0
+    assert time.monotonic() < end + 2.0
 
 
 def test_without_a_cache_it_stops_at_once(start):
@@ -489,7 +492,7 @@ def test_many_tokens_at_once(start):
         c.sock.close()
 
 
-# -- a database that is down -----------------------------------------------------------------
+# -- a database that is down --------------------------------------------------
 
 class Lock:
     """An exclusive lock on the database, as of a long transaction."""

@@ -23,7 +23,7 @@ san:
 	    OPT_CFLAGS="-O1 -g ${SAN_CFLAGS}" \
 	    HARDEN_CFLAGS="-fstack-protector-strong -fPIE" \
 	    SANDBOX_EXTRA=sandbox_linux_sanitizer.o \
-	    UNIT_TESTS="`echo ${UNIT_TESTS}`" all unit
+	    UNIT_TESTS="`echo ${UNIT_TESTS}`" all unit ws-gatewayd-echo
 
 # Packages by name; without root it says what to run.
 deps:
@@ -32,7 +32,11 @@ deps:
 run: deps release
 	@regress/run.sh build/release
 
-test: deps release san
+# Only the tests have a use for a daemon that echoes.
+echo: release
+	@cd build/release && ${MAKE} -f ../../build.mk ws-gatewayd-echo
+
+test: deps release echo san
 	@regress/test.sh
 
 lint: deps
@@ -57,4 +61,4 @@ install: release
 clean:
 	rm -rf build
 
-.PHONY: all release san deps run test lint fuzz install clean
+.PHONY: all release san echo deps run test lint fuzz install clean

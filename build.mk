@@ -31,8 +31,8 @@ ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
 		http_line.o http_query.o hub.o json.o json_string.o listener.o \
 		lookup.o memory.o metrics.o monitor.o output.o peer.o publish.o \
 		publisher.o rate.o \
-		queue.o reply.o request.o revalidate.o session.o timer.o ws.o \
-		ws_accept.o
+		queue.o reply.o request.o revalidate.o session.o session_data.o \
+		timer.o ws.o ws_accept.o
 STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 		store_mysql_addr.o store_mysql_call.o store_mysql_dsn.o \
 		store_mysql_error.o store_mysql_lookup.o store_mysql_token.o \
@@ -57,6 +57,19 @@ ws-gatewayctl: ctl.o ${CTL_OBJS} ${LIB_OBJS}
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ ctl.o ${CTL_OBJS} \
 	    ${LIB_OBJS} ${PLATFORM_LIBS} ${CJSON_LIBS}
 
+# The daemon with one object of another kind: players get their messages back.
+ECHO_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS:session_data.o=} \
+		echo_session_data.o ${STORE_OBJS}
+
+ws-gatewayd-echo: gatewayd.o ${ECHO_OBJS} ${LIB_OBJS}
+	@echo "link $@"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${ECHO_OBJS} \
+	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS}
+
+echo_session_data.o: ${TOP}/regress/echo/session_data.c
+	@echo "cc $@"
+	@${CC} ${ALL_CFLAGS} -c -o $@ ${TOP}/regress/echo/session_data.c
+
 # Everything but the main programs, for the tests.
 libtest.a: ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}
 	@rm -f $@
@@ -71,7 +84,8 @@ parse.c: ${TOP}/ws-gatewayd/parse.y
 
 # Small enough to build anew when any header changes.
 HEADERS !=	find ${TOP}/lib ${TOP}/ws-gatewayd ${TOP}/ws-gatewayctl -name '*.h'
-gatewayd.o ctl.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} ${UNIT_TESTS}: \
+gatewayd.o ctl.o echo_session_data.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} \
+${UNIT_TESTS}: \
 	${HEADERS}
 
 .SUFFIXES:

@@ -56,7 +56,10 @@ enum ctl_type {
 	CTL_QUEUED,			/* struct ctl_queued */
 	CTL_LINE,			/* text, no NUL */
 	CTL_EVENT,			/* struct ctl_event */
-	CTL_TOKEN			/* struct ctl_token_row */
+	CTL_TOKEN,			/* struct ctl_token_row */
+
+	CTL_SHOW_STORE,
+	CTL_STORE			/* struct ctl_store */
 };
 
 /* The same in every version, as are the numbers of HELLO, OK and FAIL. */
@@ -169,6 +172,23 @@ struct ctl_stats {
 	double		cpu[3];		/* seconds */
 	char		store_backend[16];
 	char		store_error[CTL_MAXTEXT];
+};
+
+/* As of a moment ago: the store tells its figures every other second. */
+struct ctl_store {
+	char		backend[16];
+	uint32_t	up;
+	uint32_t	pending;	/* lookups that wait in the store */
+	uint64_t	since;		/* ms ago, up or down */
+	uint64_t	lookups;	/* tokens looked up */
+	uint64_t	batches;	/* queries for them */
+	uint64_t	median_us;	/* of a query, lately */
+	uint64_t	p99_us;
+	uint64_t	errors;
+	uint64_t	cache_hits;	/* of servers' tokens */
+	uint64_t	timeouts;	/* lookups that had no answer */
+	char		error[CTL_MAXTEXT];	/* why it is down */
+	char		last_error[CTL_MAXTEXT];
 };
 
 struct ctl_player {

@@ -205,7 +205,8 @@ static const int calls_refused_net[] = {
 /* The files of TLS, where there are some to be kept. */
 static const int calls_files_net[] = {
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(newfstatat), SCMP_SYS(access), SCMP_SYS(faccessat),
+	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access),
+	SCMP_SYS(faccessat), SCMP_SYS(readlink),
 };
 
 /* The socket is connected before; what is left is a terminal. */
@@ -443,9 +444,22 @@ filter_allow(scmp_filter_ctx ctx, const int *calls, size_t n)
 
 /* These fail with an error instead of ending the process. */
 static int
-filter_refuse(scmp_filter_ctx ctx, const int *calls, size_t n)
+filter_refuse_files(scmp_filter_ctx ctx)
 {
-	return (filter_add(ctx, SCMP_ACT_ERRNO(EACCES), calls, n));
+	int	 rc;
+
+	rc = filter_add(ctx, SCMP_ACT_ERRNO(EACCES), calls_refused_net,
+	    NITEMS(calls_refused_net));
+	/* By a path: by a descriptor they are allowed to all. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
+		    SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_MASKED_EQ,
+		    AT_EMPTY_PATH, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
+		    SCMP_SYS(statx), 1, SCMP_A2(SCMP_CMP_MASKED_EQ,
+		    AT_EMPTY_PATH, 0));
+	return (rc);
 }
 
 static int
@@ -512,8 +526,7 @@ filter_fill(scmp_filter_ctx ctx, const struct role *role)
 		rc = filter_allow(ctx, calls_files_net,
 		    NITEMS(calls_files_net));
 	else if (rc == 0 && role == &roles[SANDBOX_STORE_NET])
-		rc = filter_refuse(ctx, calls_refused_net,
-		    NITEMS(calls_refused_net));
+		rc = filter_refuse_files(ctx);
 	/*
 	 * syslog(3) makes a new socket when the one that it has is refused.
 	 * That fails in the parent instead of killing it: the restart of
@@ -587,7 +600,8 @@ sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
 		return;
 
 	sandbox_extra_prepare();
-	keeps_files = any_files(paths);
+	keeps_files = any_files(paths) ||
+	    sandbox_extra_paths()->path != NULL;
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		describe("no_new_privs");
 	else

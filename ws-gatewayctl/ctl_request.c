@@ -89,6 +89,8 @@ request_plain(enum action action)
 	switch (action) {
 	case ACTION_SHOW_STATS:
 		return (CTL_SHOW_STATS);
+	case ACTION_SHOW_STORE:
+		return (CTL_SHOW_STORE);
 	case ACTION_SHOW_PLAYERS:
 		return (CTL_SHOW_PLAYERS);
 	case ACTION_SHOW_QUEUE:

@@ -199,6 +199,8 @@ static const struct node at_show_player[] = {
 static const struct node at_show[] = {
 	WORD("stats", at_figures, ACTION_SHOW_STATS,
 	    "totals of connections, messages, queues, processes"),
+	WORD("store", at_figures, ACTION_SHOW_STORE,
+	    "the token database: state, queries, errors"),
 	WORD("players", at_figures, ACTION_SHOW_PLAYERS,
 	    "who is connected [-n]"),
 	WORD("player", at_show_player, ACTION_SHOW_PLAYER,
@@ -370,7 +372,7 @@ static const struct node at_token[] = {
 
 static const struct node at_start[] = {
 	WORD("show", at_show, ACTION_NONE,
-	    "stats | players | player ID | queue | config"),
+	    "stats | store | players | player ID | queue | config"),
 	WORD("kick", at_kick, ACTION_NONE,
 	    "player ID [REASON] | connection N [REASON]"),
 	WORD("publish", at_publish, ACTION_PUBLISH,

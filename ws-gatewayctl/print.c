@@ -187,6 +187,32 @@ print_stats(const struct command *cmd, const struct ctl_stats *st)
 }
 
 static void
+print_database(const struct command *cmd, const struct ctl_store *st)
+{
+	char	text[4 * CTL_MAXTEXT + 1], a[FORMAT_NUMBER];
+
+	printf("backend      %s\n", st->backend[0] != '\0' ?
+	    format_text(st->backend, strlen(st->backend), text,
+	    sizeof(text)) : "unknown");
+	printf("state        %s for %s%s\n", st->up ? "up" : "down",
+	    format_age(st->since, cmd->raw, a, sizeof(a)),
+	    cmd->raw ? " s" : "");
+	if (!st->up && st->error[0] != '\0')
+		printf("             %s\n", format_text(st->error,
+		    strlen(st->error), text, sizeof(text)));
+	printf("lookups      %" PRIu64 " in %" PRIu64 " queries, %" PRIu32
+	    " pending, %" PRIu64 " without an answer\n", st->lookups,
+	    st->batches, st->pending, st->timeouts);
+	printf("latency      median %.2f ms, 99%% within %.2f ms\n",
+	    (double)st->median_us / 1000.0, (double)st->p99_us / 1000.0);
+	printf("errors       %" PRIu64 "\n", st->errors);
+	if (st->last_error[0] != '\0')
+		printf("last error   %s\n", format_text(st->last_error,
+		    strlen(st->last_error), text, sizeof(text)));
+	printf("cache hits   %" PRIu64 "\n", st->cache_hits);
+}
+
+static void
 print_time(uint64_t ms)
 {
 	time_t		t = (time_t)(ms / 1000);
@@ -283,6 +309,9 @@ print_record(const struct command *cmd, const struct record *r)
 	switch (r->type) {
 	case CTL_STATS:
 		print_stats(cmd, &r->u.stats);
+		break;
+	case CTL_STORE:
+		print_database(cmd, &r->u.store);
 		break;
 	case CTL_PLAYER:
 		print_player(cmd, &r->u.player);

@@ -260,6 +260,27 @@ json_stats(const struct ctl_stats *st)
 }
 
 static void
+json_store(const struct ctl_store *st)
+{
+	cJSON	*o = object();
+
+	add_text(o, "backend", st->backend);
+	add_bool(o, "up", st->up != 0);
+	add_number(o, "since_ms", st->since);
+	add_number(o, "pending", st->pending);
+	add_number(o, "lookups", st->lookups);
+	add_number(o, "batches", st->batches);
+	add_number(o, "median_us", st->median_us);
+	add_number(o, "p99_us", st->p99_us);
+	add_number(o, "errors", st->errors);
+	add_number(o, "unanswered", st->timeouts);
+	add_number(o, "cache_hits", st->cache_hits);
+	add_text(o, "error", st->error);
+	add_text(o, "last_error", st->last_error);
+	print(o, "\n");
+}
+
+static void
 json_event(const struct ctl_event *ev)
 {
 	cJSON		*o = object();
@@ -326,6 +347,9 @@ json_record(const struct command *cmd, const struct record *r)
 	case CTL_STATS:
 		json_stats(&r->u.stats);
 		break;
+	case CTL_STORE:
+		json_store(&r->u.store);
+		break;
 	case CTL_PLAYER:
 		print_element(json_player(&r->u.player));
 		break;
@@ -386,6 +410,7 @@ json_done(const struct command *cmd, const struct ctl_ok *ok)
 {
 	switch (cmd->action) {
 	case ACTION_SHOW_STATS:
+	case ACTION_SHOW_STORE:
 	case ACTION_TOKEN_ADD:
 		return;
 	case ACTION_SHOW_PLAYERS:

@@ -26,6 +26,8 @@ record_len(uint32_t type)
 		return (sizeof(struct ctl_fail));
 	case CTL_STATS:
 		return (sizeof(struct ctl_stats));
+	case CTL_STORE:
+		return (sizeof(struct ctl_store));
 	case CTL_PLAYER:
 		return (sizeof(struct ctl_player));
 	case CTL_CONN:
@@ -55,6 +57,11 @@ record_check(struct record *r)
 		END_TEXT(r->u.stats.version);
 		END_TEXT(r->u.stats.store_backend);
 		END_TEXT(r->u.stats.store_error);
+		return (0);
+	case CTL_STORE:
+		END_TEXT(r->u.store.backend);
+		END_TEXT(r->u.store.error);
+		END_TEXT(r->u.store.last_error);
 		return (0);
 	case CTL_PLAYER:
 		return (check_id(&r->u.player.player));

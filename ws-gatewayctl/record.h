@@ -20,6 +20,7 @@ struct record {
 		struct ctl_ok		ok;
 		struct ctl_fail		fail;
 		struct ctl_stats	stats;
+		struct ctl_store	store;
 		struct ctl_player	player;
 		struct ctl_conn		conn;
 		struct ctl_queued	queued;

@@ -42,6 +42,7 @@ struct conn_addr {
 /* Frames that wait for the socket: a ring of references. */
 struct outq {
 	struct frame	**ring;
+	struct frame	 *slot;		/* the ring of one, mostly enough */
 	uint32_t	 size;		/* of the ring, a power of two or 0 */
 	uint32_t	 head;
 	uint32_t	 n;
@@ -84,6 +85,7 @@ struct conn {
 	struct ws_parser	 ws;
 	struct lookup_waiter	 lookup;	/* handshake, revalidation */
 	uint64_t		 since;		/* ms, monotonic */
+	uint64_t		 deadline;	/* CONN_HTTP */
 	uint64_t		 next_ping;
 	uint64_t		 pong_deadline;
 	uint64_t		 soft_deadline;	/* 0: send queue is under soft */
@@ -143,6 +145,9 @@ void	 output_forget(struct conn *);
 void	 output_wake(void);
 /* Something is still to be written to a connection at the next chance. */
 int	 output_pending(const struct conn *);
+
+/* session_data.c: the parser has a piece of a message */
+void	 session_data(struct conn *);
 
 /* session.c: a WebSocket */
 /* Go from HTTP to WebSocket: the connection is in the hub already. */

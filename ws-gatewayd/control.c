@@ -36,6 +36,7 @@ static void	client_hello(struct client *, const void *, size_t);
 static const struct request requests[] = {
 	{ CTL_HELLO, sizeof(struct ctl_hello), CLIENT_NEW, client_hello },
 	{ CTL_SHOW_STATS, 0, CLIENT_READY, show_stats },
+	{ CTL_SHOW_STORE, 0, CLIENT_READY, show_store },
 	{ CTL_SHOW_PLAYERS, 0, CLIENT_READY, show_players },
 	{ CTL_SHOW_PLAYER, sizeof(struct ctl_id), CLIENT_READY, show_player },
 	{ CTL_SHOW_QUEUE, 0, CLIENT_READY, show_queue },

@@ -88,6 +88,7 @@ void	 client_set_id(struct ctl_id *, const void *, size_t);
 /* Handlers of requests; the table in control.c has checked the length. */
 /* control_show.c */
 void	 show_stats(struct client *, const void *, size_t);
+void	 show_store(struct client *, const void *, size_t);
 void	 show_players(struct client *, const void *, size_t);
 void	 show_player(struct client *, const void *, size_t);
 void	 show_queue(struct client *, const void *, size_t);

@@ -90,6 +90,32 @@ show_stats(struct client *c, const void *data, size_t len)
 	client_ok(c, 1, 0);
 }
 
+void
+show_store(struct client *c, const void *data, size_t len)
+{
+	const struct store_state	*state = &metrics.store;
+	struct ctl_store		 st;
+
+	(void)data;
+	(void)len;
+	memset(&st, 0, sizeof(st));
+	strlcpy(st.backend, state->backend, sizeof(st.backend));
+	st.up = state->up;
+	st.pending = state->pending;
+	st.since = ago(state->since, now_ms());
+	st.lookups = state->lookups;
+	st.batches = state->batches;
+	st.median_us = state->median_us;
+	st.p99_us = state->p99_us;
+	st.errors = state->errors;
+	st.cache_hits = metrics.cache_hits;
+	st.timeouts = metrics.lookup_errors;
+	strlcpy(st.error, state->error, sizeof(st.error));
+	strlcpy(st.last_error, state->last_error, sizeof(st.last_error));
+	client_send(c, CTL_STORE, &st, sizeof(st));
+	client_ok(c, 1, 0);
+}
+
 static void
 cursor_start(struct client *c, void (*more)(struct client *))
 {

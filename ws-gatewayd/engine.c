@@ -30,7 +30,7 @@ struct engine	engine;
 static struct conf_process	process;
 static struct conf_strings	new_origins, new_lines;
 static struct settings		new_conf;
-static int			confined, control_fd = -1;
+static int			confined, store_known, control_fd = -1;
 static struct timer		drain_timer, stop_timer, gone_timer;
 static uint64_t			drain_end;
 
@@ -93,6 +93,14 @@ engine_set_limits(void)
 	engine.max_connections = wanted == 0 || wanted > max ? max : wanted;
 }
 
+/* Not before the store has told of itself: what is started is ready, too. */
+static void
+engine_ready(void)
+{
+	if (confined && store_known)
+		ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);
+}
+
 /* The first configuration is there: confine, then look at the network. */
 static void
 engine_confine(void)
@@ -110,7 +118,7 @@ engine_confine(void)
 		listener_add(l->fd, l->address);
 		free(l);
 	}
-	ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);
+	engine_ready();
 }
 
 static void
@@ -224,6 +232,10 @@ store_state(struct imsg *imsg)
 	st.backend[sizeof(st.backend) - 1] = '\0';
 	st.error[sizeof(st.error) - 1] = '\0';
 	metrics.store = st;
+	if (!store_known) {
+		store_known = 1;
+		engine_ready();
+	}
 }
 
 static void

@@ -13,6 +13,9 @@
 #include "metrics.h"
 #include "timer.h"
 
+/* ms beyond the timeout, which the store has as well. */
+#define SILENT_GRACE	1000
+
 /* What fits a message to the store. */
 #define BATCH	((MAX_IMSGSIZE - IMSG_HEADER_SIZE) / sizeof(struct store_lookup))
 
@@ -49,7 +52,7 @@ static struct store_lookup	 batch[BATCH];
 static size_t			 nbatch;
 static uint32_t			 next_id;
 static uint64_t			 heard;		/* of the store, when; ms */
-static int			 silent;
+static int			 missed;	/* an answer, since then */
 
 static int
 token_cmp(const struct lookup *a, const struct lookup *b)
@@ -120,8 +123,7 @@ lookup_timeout(struct timer *t)
 	(void)t;
 	while ((l = TAILQ_FIRST(&pending)) != NULL &&
 	    l->since + engine.conf.lookup_timeout <= now) {
-		if (heard < l->since)
-			silent = 1;
+		missed = 1;
 		lookup_finish(l, STORE_ERROR, NULL);
 	}
 	lookup_arm();
@@ -194,7 +196,8 @@ lookup_flush(void)
 int
 lookup_silent(void)
 {
-	return (silent);
+	return (missed && now_ms() - heard >= engine.conf.lookup_timeout +
+	    SILENT_GRACE);
 }
 
 void
@@ -208,7 +211,7 @@ lookup_result(struct imsg *imsg)
 		fatalx("store: a result of %zu bytes", len);
 	ipc_data(imsg, res, len);
 	heard = now_ms();
-	silent = 0;
+	missed = 0;
 	for (i = 0; i < len / sizeof(res[0]); i++) {
 		if (res[i].identity_len > SUBJECT_MAX ||
 		    res[i].subject_len > SUBJECT_MAX ||

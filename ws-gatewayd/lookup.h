@@ -44,7 +44,7 @@ void	lookup_flush(void);
 
 /*
  * Whether the store, which tells of a database that is down, has itself said
- * nothing for as long as a lookup may take.
+ * nothing for longer than a lookup may take.
  */
 int	lookup_silent(void);
 

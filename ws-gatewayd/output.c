@@ -96,6 +96,15 @@ output_dirty(struct conn *c, int urgent)
 	output_wake();
 }
 
+static void
+outq_free(struct outq *q)
+{
+	if (q->ring == &q->slot)
+		return;
+	memory_give(q->size * sizeof(*q->ring));
+	free(q->ring);
+}
+
 /* Returns 0 when there is no room for one more. */
 static int
 outq_push(struct outq *q, struct frame *f)
@@ -105,14 +114,17 @@ outq_push(struct outq *q, struct frame *f)
 
 	if (q->n >= RING_MAX + q->nbacklog)
 		return (0);
-	if (q->n == q->size) {
-		size = q->size == 0 ? RING_MIN : q->size * 2;
+	if (q->size == 0) {
+		q->ring = &q->slot;
+		q->size = 1;
+	} else if (q->n == q->size) {
+		size = q->size < RING_MIN ? RING_MIN : q->size * 2;
 		if ((ring = reallocarray(NULL, size, sizeof(*ring))) == NULL)
 			fatal("send queue");
 		for (i = 0; i < q->n; i++)
 			ring[i] = q->ring[(q->head + i) & (q->size - 1)];
-		free(q->ring);
-		memory_take((size_t)(size - q->size) * sizeof(*ring));
+		outq_free(q);
+		memory_take(size * sizeof(*ring));
 		q->ring = ring;
 		q->size = size;
 		q->head = 0;
@@ -133,8 +145,7 @@ outq_shift(struct outq *q)
 	q->off = 0;
 	frame_unref(f);
 	if (q->n == 0) {
-		memory_give(q->size * sizeof(*q->ring));
-		free(q->ring);
+		outq_free(q);
 		q->ring = NULL;
 		q->size = q->head = 0;
 		q->backlog = 0;

@@ -36,7 +36,12 @@ static void
 request_timer(struct timer *t)
 {
 	struct conn	*c = timer_conn(t);
+	uint64_t	 now = now_ms();
 
+	if (c->state == CONN_HTTP && now < c->deadline) {
+		timer_set(t, c->deadline - now, request_timer);
+		return;
+	}
 	lookup_cancel(&c->lookup);
 	if (c->state == CONN_HTTP && c->req != NULL && !c->req->answered &&
 	    !output_pending(c)) {
@@ -44,6 +49,15 @@ request_timer(struct timer *t)
 		return;
 	}
 	conn_drop(c, CLOSE_EOF);
+}
+
+/* A deadline that moves away costs nothing: the timer finds out. */
+static void
+request_deadline(struct conn *c, uint64_t delay)
+{
+	c->deadline = now_ms() + delay;
+	if (c->timer.deadline == 0 || c->timer.deadline > c->deadline)
+		timer_set(&c->timer, delay, request_timer);
 }
 
 void
@@ -55,8 +69,8 @@ request_idle(struct conn *c)
 		return;
 	}
 	/* A client that has not asked for anything yet is about to. */
-	timer_set(&c->timer, c->served ? engine.conf.keepalive_timeout :
-	    engine.conf.request_timeout, request_timer);
+	request_deadline(c, c->served ? engine.conf.keepalive_timeout :
+	    engine.conf.request_timeout);
 	conn_resume(c);
 }
 
@@ -88,7 +102,6 @@ request_new(struct conn *c)
 	r->refuse = -1;
 	c->req = r;
 	metrics.requests++;
-	timer_set(&c->timer, engine.conf.request_timeout, request_timer);
 	return (r);
 }
 
@@ -170,7 +183,9 @@ request_done(struct conn *c)
 {
 	request_free(c);
 	c->served = 1;
-	if (!output_pending(c))
+	if (output_pending(c))
+		request_deadline(c, engine.conf.request_timeout);
+	else
 		request_idle(c);
 }
 
@@ -232,21 +247,11 @@ request_read_body(struct conn *c, struct request *r, const char *buf,
 	return (used);
 }
 
-size_t
-request_input(struct conn *c, uint8_t *data, size_t len)
+static size_t
+request_step(struct conn *c, struct request *r, const char *text, size_t len)
 {
-	struct request	*r = c->req;
-	const char	*text = (const char *)data;
-	size_t		 used = 0;
+	size_t	 used = 0;
 
-	if (c->closeafter)
-		return (len);
-	if (c->out.bytes > MAXOUT) {
-		conn_pause(c);
-		return (0);
-	}
-	if (r == NULL)
-		r = request_new(c);
 	if (r->phase == REQUEST_HEAD) {
 		used = request_head(c, r, text, len);
 		if (used == 0 || c->state != CONN_HTTP || c->req != r)
@@ -254,6 +259,26 @@ request_input(struct conn *c, uint8_t *data, size_t len)
 	}
 	if (r->phase == REQUEST_BODY && !c->closeafter)
 		used += request_read_body(c, r, text + used, len - used);
+	return (used);
+}
+
+size_t
+request_input(struct conn *c, uint8_t *data, size_t len)
+{
+	size_t	 used;
+	int	 fresh = c->req == NULL;
+
+	if (c->closeafter)
+		return (len);
+	if (c->out.bytes > MAXOUT) {
+		conn_pause(c);
+		return (0);
+	}
+	used = request_step(c, fresh ? request_new(c) : c->req,
+	    (const char *)data, len);
+	/* Most are whole at once; the others have their time from here on. */
+	if (fresh && c->state == CONN_HTTP && c->req != NULL)
+		request_deadline(c, engine.conf.request_timeout);
 	return (used);
 }
 

@@ -2,7 +2,7 @@
  * The hidden self-test of confinement: become what a process of the daemon is,
  * in the way that it does, then try one thing that must not work.
  *
- *	ws-gatewayd -selftest engine|store|parent NAME [folder]
+ *	ws-gatewayd -selftest engine|store|store-net|parent NAME [folder]
  *
  * Exits 0 when the attempt failed with an error and 1 when it worked; most
  * attempts are the end of the process.  FOLDER is what the role keeps, and
@@ -26,6 +26,7 @@ static const struct {
 	{ "parent", SANDBOX_PARENT, "rwc" },
 	{ "engine", SANDBOX_ENGINE, NULL },
 	{ "store", SANDBOX_STORE, "rwc" },
+	{ "store-net", SANDBOX_STORE_NET, NULL },
 };
 
 static size_t

@@ -1,6 +1,6 @@
 /*
- * A player's WebSocket: what comes in is checked and dropped, pings go out,
- * the close handshake is kept.
+ * A player's WebSocket: what comes in is checked, pings go out, the close
+ * handshake is kept.
  *
  * One timer a connection looks after its deadlines; a deadline that moves away
  * costs nothing, the timer finds out when it fires.
@@ -234,10 +234,7 @@ session_input(struct conn *c, uint8_t *data, size_t len)
 		case WS_EV_AGAIN:
 			return (used + n);
 		case WS_EV_DATA:
-			if (c->ws.fin) {
-				c->received++;
-				metrics.received++;
-			}
+			session_data(c);
 			break;
 		case WS_EV_PING:
 			session_pong(c);

@@ -18,6 +18,7 @@ struct store {
 	const struct store_backend	*backend;
 	struct store_db			*db;	/* NULL: to be opened again */
 	unsigned int			 opened;	/* how often */
+	int				 reached;	/* it has answered at all */
 	struct store_state		 state;
 };
 extern struct store	store;
@@ -56,6 +57,8 @@ void	store_wait_start(void);
  */
 enum db_status store_asked(enum store_asker, enum db_status);
 int	store_asking(enum store_asker);
+/* It does not ask again. */
+void	store_given_up(enum store_asker);
 /* The handle is about to be closed. */
 void	store_wait_stop(void);
 /* Before the loop: ask until there is an answer. */

@@ -100,6 +100,7 @@ fail_all(void)
 	struct waiting	*w;
 	size_t		 i;
 
+	store_given_up(ASK_LOOKUP);
 	for (i = 0; i < flight.n; i++)
 		fail_flight(i);
 	land();
@@ -217,7 +218,8 @@ hopeless(const char **why)
 {
 	if (store.db != NULL && store_asking(ASK_LOOKUP))
 		return (0);
-	if (!store.state.up && store.backend->waits != NULL) {
+	if (!store.state.up && !store.reached &&
+	    store.backend->waits != NULL) {
 		store_probe();
 		*why = store.state.error;
 		if (!store.state.up && store_asking(ASK_PROBE))

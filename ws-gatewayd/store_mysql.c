@@ -63,17 +63,22 @@ seconds(uint64_t ms)
 	return ((unsigned int)((ms + 999) / 1000));
 }
 
+static const char *
+set(const char *s)
+{
+	return (*s != '\0' ? s : NULL);
+}
+
 static void
 set_tls(struct store_db *db)
 {
 	my_bool	enforce, verify;
 
-	enforce = db->dsn.tls >= MYSQL_TLS_UNCHECKED;
+	enforce = db->dsn.tls != MYSQL_TLS_OFF;
 	verify = db->dsn.tls == MYSQL_TLS_VERIFY;
 	if (db->dsn.tls != MYSQL_TLS_OFF)
-		mysql_ssl_set(db->my, db->tls_key[0] != '\0' ? db->tls_key :
-		    NULL, db->tls_cert[0] != '\0' ? db->tls_cert : NULL,
-		    db->tls_ca[0] != '\0' ? db->tls_ca : NULL, NULL, NULL);
+		mysql_ssl_set(db->my, set(db->tls_key), set(db->tls_cert),
+		    set(db->tls_ca), set(db->tls_capath), NULL);
 	mysql_options(db->my, MYSQL_OPT_SSL_ENFORCE, &enforce);
 	mysql_options(db->my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 }
@@ -83,10 +88,14 @@ set_options(struct store_db *db)
 {
 	char		zone[sizeof(db->dsn.time_zone) + 32];
 	size_t		stack = CALL_STACK;
-	unsigned int	timeout, off = 0;
+	unsigned int	timeout, off = 0, protocol;
 	my_bool		no = 0;
 
 	mysql_options(db->my, MYSQL_OPT_NONBLOCK, &stack);
+	/* "localhost" is a name like others. */
+	protocol = db->dsn.socket[0] != '\0' ? MYSQL_PROTOCOL_SOCKET :
+	    MYSQL_PROTOCOL_TCP;
+	mysql_options(db->my, MYSQL_OPT_PROTOCOL, &protocol);
 	/* For the parts that the library does in one go. */
 	timeout = seconds(db->dsn.connect_timeout);
 	mysql_options(db->my, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
@@ -146,6 +155,17 @@ check_file(const struct store_db *db, const char *path, const char *what,
 	return (-1);
 }
 
+/* Those whom the system trusts: a file, or a folder of them. */
+static void
+system_authorities(struct store_db *db)
+{
+	if (access("/etc/ssl/cert.pem", R_OK) == 0)
+		strlcpy(db->tls_ca, "/etc/ssl/cert.pem", sizeof(db->tls_ca));
+	else
+		strlcpy(db->tls_capath, "/etc/ssl/certs",
+		    sizeof(db->tls_capath));
+}
+
 static int
 take_conf(struct store_db *db, const struct conf_database *conf, char *err)
 {
@@ -165,6 +185,9 @@ take_conf(struct store_db *db, const struct conf_database *conf, char *err)
 	strlcpy(db->tls_ca, conf->tls_ca, sizeof(db->tls_ca));
 	strlcpy(db->tls_cert, conf->tls_cert, sizeof(db->tls_cert));
 	strlcpy(db->tls_key, conf->tls_key, sizeof(db->tls_key));
+	/* Only with authorities does the library look at the name at all. */
+	if (db->dsn.tls == MYSQL_TLS_VERIFY && db->tls_ca[0] == '\0')
+		system_authorities(db);
 	name_database(db);
 	if (check_file(db, db->tls_ca, "certificate of the CA", err) == -1 ||
 	    check_file(db, db->tls_cert, "certificate", err) == -1 ||
@@ -221,6 +244,7 @@ mydb_open(const struct conf_database *conf,
 	set_options(db);
 	load_plugins(db);
 	keep_path(db, db->tls_ca, "r");
+	keep_path(db, db->tls_capath, "r");
 	keep_path(db, db->tls_cert, "r");
 	keep_path(db, db->tls_key, "r");
 	keep_path(db, db->dsn.socket, "rw");

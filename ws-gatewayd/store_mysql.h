@@ -71,12 +71,14 @@ struct store_db {
 	MYSQL_STMT		*stmt[STMTS];	/* prepared, or NULL */
 	struct mysql_dsn	 dsn;
 	char			 name[448];	/* for messages */
-	struct sandbox_path	 paths[5];
+	struct sandbox_path	 paths[6];
 	char			 tls_ca[1024];
+	char			 tls_capath[32];
 	char			 tls_cert[1024];
 	char			 tls_key[1024];
 	unsigned int		 tries;		/* addresses, of this connect */
 	int			 up;
+	int			 text_only;	/* the column takes no others */
 
 	enum mysql_op		 op;
 	int			 step;		/* of the operation */
@@ -117,8 +119,7 @@ struct store_db {
  * is kept.  Returns 0, or -1 with the reason.
  */
 int	mydb_addr_resolve(const char *host, const char **why);
-/* The address that is to be tried now, and how many there are. */
-const char *mydb_addr(unsigned int *count);
+unsigned int mydb_addr_count(void);
 /* It did not answer: the next one is. */
 void	mydb_addr_next(void);
 
@@ -155,7 +156,7 @@ int	mydb_idle(const struct store_db *);
 /* store_mysql_lookup.c */
 void	mydb_lookup_sql(size_t tokens, char *, size_t);
 extern const size_t	mydb_sizes[MYSQL_SIZES];
-/* Bytes, as a text where they are one: its index can be used then. */
+/* Bytes, as a text: an index of either kind can be used then. */
 void	mydb_bind_bytes(MYSQL_BIND *, uint8_t *, size_t);
 /*
  * The rows of a statement that selects MYSQL_COLUMNS: start, then one after

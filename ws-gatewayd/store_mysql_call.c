@@ -7,7 +7,6 @@
 
 #include <errmsg.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "store_mysql.h"
@@ -63,24 +62,6 @@ resume(struct store_db *db, int ready)
 	return (0);
 }
 
-/*
- * A certificate has the host's name in it, and the library is given only its
- * address: before it reads what the server says, it is told the name.
- */
-static void
-tell_name(struct store_db *db)
-{
-	char	*name;
-
-	if (db->call != CALL_CONNECT || db->dsn.tls != MYSQL_TLS_VERIFY ||
-	    db->my->host == NULL || db->dsn.host[0] == '\0' ||
-	    strcmp(db->my->host, db->dsn.host) == 0 ||
-	    (name = strdup(db->dsn.host)) == NULL)
-		return;
-	free(db->my->host);
-	db->my->host = name;
-}
-
 /* Returns 0 once the call has ended, 1 while it is suspended. */
 static int
 go_on(struct store_db *db, uint64_t now)
@@ -91,7 +72,6 @@ go_on(struct store_db *db, uint64_t now)
 		return (0);
 	if ((ready = mydb_ready(db, now)) == 0)
 		return (1);
-	tell_name(db);
 	db->wait = resume(db, ready);
 	if (ready & MYSQL_WAIT_TIMEOUT) {
 		db->timed_out = 1;
@@ -99,7 +79,6 @@ go_on(struct store_db *db, uint64_t now)
 			db->wait = resume(db, MYSQL_WAIT_TIMEOUT);
 		db->wait = 0;
 	}
-	tell_name(db);
 	return (db->wait != 0);
 }
 
@@ -123,12 +102,11 @@ static void
 connect_start(struct store_db *db, uint64_t now)
 {
 	const char	*host = NULL, *socket = NULL;
-	unsigned int	 count;
 
 	if (db->dsn.socket[0] != '\0')
 		socket = db->dsn.socket;
 	else
-		host = mydb_addr(&count);
+		host = db->dsn.host;
 	db->connected = NULL;
 	db->timed_out = 0;
 	db->deadline = now + db->dsn.connect_timeout;
@@ -136,7 +114,6 @@ connect_start(struct store_db *db, uint64_t now)
 	db->wait = mysql_real_connect_start(&db->connected, db->my, host,
 	    db->dsn.user, db->dsn.password, db->dsn.database,
 	    host != NULL ? db->dsn.port : 0, socket, 0);
-	tell_name(db);
 }
 
 /* Whether another address of the same host is worth a try. */
@@ -147,12 +124,26 @@ try_next(struct store_db *db)
 
 	if (db->dsn.socket[0] != '\0')
 		return (0);
-	(void)mydb_addr(&count);
+	count = mydb_addr_count();
 	if (count < 2 || (!db->timed_out && code != CR_CONNECTION_ERROR &&
 	    code != CR_CONN_HOST_ERROR && code != CR_SERVER_LOST))
 		return (0);
 	mydb_addr_next();
 	return (++db->tries < count);
+}
+
+/* "preferred": without TLS, where the server has none. */
+static int
+try_plain(struct store_db *db)
+{
+	my_bool	off = 0;
+
+	if (db->dsn.tls != MYSQL_TLS_PREFERRED ||
+	    mysql_errno(db->my) != CR_SSL_CONNECTION_ERROR)
+		return (0);
+	db->dsn.tls = MYSQL_TLS_OFF;
+	mysql_options(db->my, MYSQL_OPT_SSL_ENFORCE, &off);
+	return (1);
 }
 
 static enum db_status
@@ -168,7 +159,7 @@ be_connected(struct store_db *db, uint64_t now, char *err)
 			db->call = CALL_NONE;
 			return (DB_OK);
 		}
-		if (!try_next(db))
+		if (!try_plain(db) && !try_next(db))
 			return (call_failed(db, mysql_errno(db->my),
 			    mysql_error(db->my), err));
 		connect_start(db, now);

@@ -18,6 +18,9 @@
 
 #define NS_PER_MS	1000000
 #define MAX_TIMEOUT	(10 * 60 * 1000)	/* ms */
+#define FORM		"it must be of the form "			\
+			"\"user:password@tcp(host:3306)/db\", "		\
+			"\"user@unix(/path)/db\" or \"user@/db\""
 
 struct reader {
 	struct mysql_dsn	*dsn;
@@ -141,8 +144,13 @@ read_tcp(const struct reader *r, const char *p, size_t len)
 		host = "127.0.0.1";
 		n = strlen(host);
 	}
-	return (take(r, r->dsn->host, sizeof(r->dsn->host), host, n,
-	    "the name of the host is too long"));
+	if (take(r, r->dsn->host, sizeof(r->dsn->host), host, n,
+	    "the name of the host is too long") == -1)
+		return (-1);
+	if (strpbrk(r->dsn->host, "[]()/@ ") != NULL)
+		return (wrong(r, "the address must be \"[host]:port\" or "
+		    "\"host:port\""));
+	return (0);
 }
 
 static int
@@ -180,9 +188,7 @@ read_address(const struct reader *r, const char *p, const char *end)
 		return (read_tcp(r, address, (size_t)(end - address)));
 	if (net == 4 && memcmp(p, "unix", 4) == 0)
 		return (read_socket(r, address, (size_t)(end - address)));
-	return (wrong(r, "it must be of the form "
-	    "\"user:password@tcp(host:3306)/db\", \"user@unix(/path)/db\" or "
-	    "\"user@/db\""));
+	return (wrong(r, FORM));
 }
 
 /* Params */
@@ -378,10 +384,10 @@ mysql_dsn_parse(const char *text, struct mysql_dsn *dsn, char *err,
 	dsn->port = MYSQL_DSN_PORT;
 	dsn->connect_timeout = dsn->read_timeout = dsn->write_timeout =
 	    MYSQL_DSN_TIMEOUT;
-	if ((slash = strrchr(text, '/')) == NULL)
-		return (wrong(&r, "it must be of the form "
-		    "\"user:password@tcp(host:3306)/db\", "
-		    "\"user@unix(/path)/db\" or \"user@/db\""));
+	if ((slash = strrchr(text, '/')) == NULL) {
+		memset(dsn, 0, sizeof(*dsn));
+		return (wrong(&r, FORM));
+	}
 	for (at = NULL, p = text; p < slash; p++)
 		if (*p == '@')
 			at = p;

@@ -44,8 +44,7 @@ void
 mydb_bind_bytes(MYSQL_BIND *bind, uint8_t *p, size_t len)
 {
 	memset(bind, 0, sizeof(*bind));
-	bind->buffer_type = utf8_ok(p, len) ? MYSQL_TYPE_STRING :
-	    MYSQL_TYPE_BLOB;
+	bind->buffer_type = MYSQL_TYPE_STRING;
 	bind->buffer = p;
 	bind->buffer_length = len;
 }
@@ -211,18 +210,41 @@ clear_results(const struct store_lookup *q, size_t n, struct store_result *res)
 	}
 }
 
-/* Those that are too many for the tokens are the last token again. */
+/*
+ * To a column of text, bytes that are none may be an error; there they can be
+ * left out, since no row has them.
+ */
+static int
+is_asked(const struct store_db *db, const struct store_lookup *q)
+{
+	return (!db->text_only || utf8_ok(q->token, q->len));
+}
+
+static int
+all_text(const struct store_lookup *q, size_t n)
+{
+	size_t	i;
+
+	for (i = 0; i < n; i++)
+		if (!utf8_ok(q[i].token, q[i].len))
+			return (0);
+	return (1);
+}
+
+/* What is left of the statement's places gets an empty token, of no row. */
 static void
 bind_tokens(struct store_db *db, const struct store_lookup *q, size_t n,
     size_t size)
 {
-	const struct store_lookup	*t;
-	size_t				 i;
+	size_t	i, len;
 
 	for (i = 0; i < size; i++) {
-		t = &q[i < n ? i : n - 1];
-		memcpy(db->bytes[i], t->token, t->len);
-		mydb_bind_bytes(&db->param[i], db->bytes[i], t->len);
+		len = 0;
+		if (i < n && is_asked(db, &q[i])) {
+			len = q[i].len;
+			memcpy(db->bytes[i], q[i].token, len);
+		}
+		mydb_bind_bytes(&db->param[i], db->bytes[i], len);
 	}
 }
 
@@ -257,6 +279,10 @@ mydb_lookup(struct store_db *db, uint64_t now, const struct store_lookup *q,
 			    mysql_stmt_error(db->stmt[stmt]));
 			status = DB_FAIL;
 		}
+	}
+	if (status == DB_FAIL && !db->text_only && !all_text(q, n)) {
+		db->text_only = 1;
+		status = DB_BUSY;
 	}
 	explicit_bzero(&row, sizeof(row));
 	if (status != DB_WAIT)

@@ -324,19 +324,26 @@ find_folders(struct store_db *db, char *err)
 	return (0);
 }
 
-/* Whom to name in an error: who the process is, or is about to become. */
+/*
+ * Whom to name in an error: who the process is, or is about to become.  Looked
+ * up once, at the start: a name service loads code and calls socket(2), and a
+ * database is also opened again from within the sandbox.
+ */
 static void
 find_user(struct store_db *db, const struct conf_process *process)
 {
+	static char	 self[sizeof(db->user)];
 	struct passwd	*pw;
 
-	if (process->drop)
+	if (process->drop) {
 		strlcpy(db->user, process->user, sizeof(db->user));
-	else if ((pw = getpwuid(geteuid())) != NULL)
-		strlcpy(db->user, pw->pw_name, sizeof(db->user));
-	else
-		snprintf(db->user, sizeof(db->user), "%u",
-		    (unsigned int)geteuid());
+		return;
+	}
+	if (self[0] == '\0' && (pw = getpwuid(geteuid())) != NULL)
+		strlcpy(self, pw->pw_name, sizeof(self));
+	else if (self[0] == '\0')
+		snprintf(self, sizeof(self), "%u", (unsigned int)geteuid());
+	strlcpy(db->user, self, sizeof(db->user));
 }
 
 /* Find the file, or make it; 1 when it was made. */

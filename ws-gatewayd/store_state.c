@@ -138,6 +138,7 @@ store_close(void)
 	if (store.db == NULL)
 		return;
 	store_wait_stop();
+	store.reached = 0;
 	store.backend->close(store.db);
 	store.db = NULL;
 }

@@ -202,7 +202,7 @@ run(int fd, short what, void *arg)
 	/* What was under way went with its connection, and must not be redone. */
 	if (store_asking(ASK_TOKEN) &&
 	    (store.db == NULL || store.opened != job->opened)) {
-		store_asked(ASK_TOKEN, DB_LOST);
+		store_given_up(ASK_TOKEN);
 		job_end(job, "the connection to the database was lost: see "
 		    "`token list` for whether it was done");
 		return;

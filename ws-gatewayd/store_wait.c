@@ -82,6 +82,8 @@ enum db_status
 store_asked(enum store_asker who, enum db_status status)
 {
 	waits[who] = status == DB_WAIT;
+	if (status == DB_OK || status == DB_BUSY || status == DB_FAIL)
+		store.reached = 1;
 	if (store.backend->waits == NULL)
 		return (status);
 	arm();
@@ -95,6 +97,12 @@ int
 store_asking(enum store_asker who)
 {
 	return (waits[who]);
+}
+
+void
+store_given_up(enum store_asker who)
+{
+	waits[who] = 0;
 }
 
 void

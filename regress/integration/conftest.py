@@ -2,7 +2,37 @@
 import pytest
 
 from gateway import Folder, Gateway
+from mariadb import MysqlGateway, Server
 from rawws import RawWS
+
+# Whose tests are about what any database must do: they run on each.
+BOTH = ("test_handshake", "test_publish")
+
+
+def pytest_generate_tests(metafunc):
+    if "backend" in metafunc.fixturenames and (
+            metafunc.module.__name__ in BOTH or
+            "start_each" in metafunc.fixturenames):
+        metafunc.parametrize("backend", ["sqlite", "mysql"], indirect=True,
+                             scope="module")
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """The server, which tests may stop if they start it again."""
+    server = Server()
+    MysqlGateway.server = server
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+def backend(request):
+    """The class of a gateway on the kind of database that is tested."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return Gateway
+    request.getfixturevalue("mariadb")
+    return MysqlGateway
 
 
 @pytest.fixture
@@ -18,14 +48,29 @@ def start(folder):
     checked, at the end of the test."""
     started = []
 
-    def run(settings="", wait=True, **kw):
-        g = Gateway(folder, settings, **kw)
+    def run(settings="", wait=True, kind=Gateway, **kw):
+        g = kind(folder, settings, **kw)
         started.append(g)
         return g.start() if wait else g
 
     yield run
     for g in started:
         g.check()
+
+
+@pytest.fixture
+def start_each(start, backend):
+    """The same, on each kind of database."""
+    def run(*args, **kw):
+        return start(*args, kind=backend, **kw)
+    return run
+
+
+@pytest.fixture
+def start_mysql(start, mariadb):
+    def run(*args, **kw):
+        return start(*args, kind=MysqlGateway, **kw)
+    return run
 
 
 @pytest.fixture
@@ -40,11 +85,11 @@ def gateway(start):
 
 
 @pytest.fixture(scope="module")
-def shared():
+def shared(backend):
     """One daemon for all tests of a module that do it no harm; it has a server
     token "s1", and shared.fresh() makes players."""
     f = Folder()
-    g = Gateway(f, "publishers { rate-limit 0 }")
+    g = backend(f, "publishers { rate-limit 0 }")
     g.add_token("s1", subject="server-1", server=True)
     g.start()
     yield g

@@ -167,7 +167,10 @@ class Gateway:
         return self
 
     def log(self):
-        text = (self.dir / "stdout").read_text(errors="replace")
+        path = self.dir / "stdout"
+        if not path.exists():
+            return []
+        text = path.read_text(errors="replace")
         lines = text.split("\n")[:-1]
         return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -233,7 +236,10 @@ class Gateway:
         text = self.err()
         for word in SANITIZER:
             assert word not in text, text
-        assert code == self.expect_exit, "exit code %s\n%s" % (code, text)
+        bad = [l for l in self.log() if l["level"] in ("error", "fatal")] \
+            if code != self.expect_exit else []
+        assert code == self.expect_exit, "exit code %s\n%s%s" % (
+            code, text, bad)
 
     # -- asking -------------------------------------------------------------
 

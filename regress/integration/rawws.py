@@ -10,6 +10,14 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
+def masked(payload, key):
+    """XOR with the four bytes of KEY, over and over."""
+    n = len(payload)
+    keys = (key * (n // 4 + 1))[:n]
+    return (int.from_bytes(payload, "big") ^
+            int.from_bytes(keys, "big")).to_bytes(n, "big")
+
+
 def frame(opcode, payload=b"", fin=True, mask=True, rsv=0, length=None):
     """Bytes of a frame; LENGTH forces the width of the length: 7, 16, 64."""
     n = len(payload)
@@ -24,7 +32,7 @@ def frame(opcode, payload=b"", fin=True, mask=True, rsv=0, length=None):
     if mask:
         key = os.urandom(4)
         head += key
-        payload = bytes(b ^ key[i & 3] for i, b in enumerate(payload))
+        payload = masked(payload, key)
     return head + payload
 
 

@@ -43,7 +43,7 @@ def table(text):
     return [dict(zip(heads, row)) for row in rows]
 
 
-# -- show ---------------------------------------------------------------------------
+# -- show --------------------------------------------------------------------
 
 def test_show_stats(shared, connect):
     token, player = shared.fresh()
@@ -154,7 +154,7 @@ def test_empty_lists(start):
         assert len(g.ctl(*what).stdout.splitlines()) == 1
 
 
-# -- the command line ----------------------------------------------------------------
+# -- the command line --------------------------------------------------------
 
 @pytest.mark.parametrize("args", [
     ["sh", "st"], ["sho", "players"], ["show", "q"], ["show", "c"],
@@ -252,7 +252,7 @@ def test_strange_daemons(folder, answer, code, word):
     assert word in res.stderr and res.stdout == ""
 
 
-# -- kick -----------------------------------------------------------------------------
+# -- kick --------------------------------------------------------------------
 
 def test_kick_player(shared, connect):
     token, player = shared.fresh()
@@ -294,7 +294,7 @@ def test_kick_reason_is_cut_for_nobody(shared, connect):
     assert ws.recv_close() == (1008, "é" * 61)
 
 
-# -- publish -----------------------------------------------------------------------------
+# -- publish -----------------------------------------------------------------
 
 def test_publish(shared, connect):
     token, player = shared.fresh()
@@ -353,7 +353,7 @@ def test_broadcast(start, connect):
     assert g.metrics()["ws_messages_published_total"] == 1
 
 
-# -- monitor --------------------------------------------------------------------------------
+# -- monitor -----------------------------------------------------------------
 
 class Monitor:
     """A "ws-gatewayctl monitor" and the lines that it prints."""
@@ -511,7 +511,7 @@ def test_monitor_that_nobody_reads_loses_events(gateway):
         assert lost > 0
 
 
-# -- reload, log, drain, stop ------------------------------------------------------------------
+# -- reload, log, drain, stop ------------------------------------------------
 
 def test_reload(start):
     g = start("queue {\n\tttl 5s\n}")
@@ -599,7 +599,7 @@ def test_changes_are_in_the_log_with_who_made_them(gateway, connect):
     assert line["player_id"] == "21" and line["reason"] == "why"
 
 
-# -- tokens ---------------------------------------------------------------------------------------
+# -- tokens ------------------------------------------------------------------
 
 def test_token_add(start, connect):
     g = start("publishers { rate-limit 0 }")
@@ -712,7 +712,7 @@ def test_long_token_list(start):
     assert sorted(int(r["identity"]) for r in rows) == list(range(20000))
 
 
-# -- many clients, bad clients --------------------------------------------------------------------
+# -- many clients, bad clients -----------------------------------------------
 
 def test_several_at_once(shared):
     procs = [subprocess.Popen(
@@ -877,7 +877,7 @@ def test_show_of_thousands_to_one_who_does_not_read(start, connect):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# -- who may ----------------------------------------------------------------------------------------
+# -- who may -----------------------------------------------------------------
 
 def test_socket_mode_and_group(start, folder):
     group = grp.getgrgid(os.getgid()).gr_name

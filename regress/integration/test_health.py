@@ -58,11 +58,15 @@ def test_store_frozen(start, connect):
     ws = connect(g, token)
     store = g.pid_of("store")
     os.kill(store, signal.SIGSTOP)
-    try:
+
+    def turned_away():
         with pytest.raises(Refused) as refused:
             RawWS.connect(g, token)
-        assert refused.value.status == 503
-        wait_for(lambda: ready(g)[0] == 503, "not ready")
+        return refused.value.status == 503
+
+    try:
+        wait_for(lambda: turned_away() and ready(g)[0] == 503, "not ready")
+        assert "store does not answer" in ready(g)[1]
         assert g.request("GET", "/healthz")[0] == 200
         ws.settle()
         assert g.ctl_json("publish", player, "e", "1")["delivered"] == 1

@@ -27,9 +27,7 @@ not_root = pytest.mark.skipif(ROOT, reason="root may do it")
 def refuse(folder):
     """refuse(settings, words...): by a daemon in the foreground and by one
     that was to go into the background, which leaves no process behind."""
-    busy = []
-
-    def run(words, settings="", absent=(), **kw):
+    def run(words, settings="", **kw):
         g = Gateway(folder, settings, **kw)
         g.write_conf()
         before = sorted(os.listdir(folder.path))
@@ -44,14 +42,11 @@ def refuse(folder):
                 log.unlink()
         left = sorted(os.listdir(folder.path))
         assert left == before
-        return g
 
-    yield run
-    for s in busy:
-        s.close()
+    return run
 
 
-# -- refusals ------------------------------------------------------------------
+# -- refusals ----------------------------------------------------------------
 
 def test_port_in_use(refuse):
     with socket.create_server(("127.0.0.1", 0)) as s:
@@ -246,9 +241,15 @@ def test_group_of_a_socket_missing(refuse, folder):
            '"_no_such_group"' % (folder.path / "http.sock"))
 
 
-def test_mysql_is_not_there(refuse):
-    refuse(["no MySQL", "-db sqlite"],
-           database='database mysql "u:secret@tcp(127.0.0.1:1)/d"')
+def test_mysql_unreachable(refuse, folder):
+    """Named by its address, never by its password."""
+    dsn = "user:hush@tcp(127.0.0.1:1)/tokens"
+    refuse(["tokens", "127.0.0.1:1", "can't be reached"],
+           database='database mysql "%s"' % dsn)
+    res = daemon("-f", "/dev/null", "-addr", "127.0.0.1:0", "-db", "mysql",
+                 "-dsn", dsn, "-log-file", "l", cwd=folder.path)
+    assert_refused(res, "can't be reached")
+    assert "hush" not in res.stderr + (folder.path / "l").read_text()
 
 
 def test_bad_configuration(folder):
@@ -261,7 +262,7 @@ def test_bad_configuration(folder):
         assert res.stderr.startswith("ws-gatewayd: %s:%d: " % (g.conf, line))
 
 
-# -- what is stale is replaced ---------------------------------------------------
+# -- what is stale is replaced -----------------------------------------------
 
 def dead_pid():
     """The pid of a process that is no more."""
@@ -330,7 +331,7 @@ def test_unix_listener_mode(start, folder):
     assert path.stat().st_mode & 0o777 == 0o606
 
 
-# -- creating the database -------------------------------------------------------
+# -- creating the database ---------------------------------------------------
 
 @pytest.mark.parametrize("how", ["-C", "create"])
 def test_create(start, folder, how):
@@ -375,7 +376,7 @@ def test_table_may_come_later(start, folder):
     wait_for(lambda: g.request("GET", "/readyz")[0] == 200, "ready")
 
 
-# -- into the background -----------------------------------------------------------
+# -- into the background -----------------------------------------------------
 
 def test_background(folder):
     """Relative paths are those of the caller's working directory; at the
@@ -493,7 +494,7 @@ def test_syslog(folder):
             os.unlink("/dev/log")
 
 
-# -- without root --------------------------------------------------------------------
+# -- without root ------------------------------------------------------------
 
 @not_root
 def test_without_root_says_so(start):

@@ -312,7 +312,9 @@ static void
 test_zero(void **state)
 {
 	static const char *const	zero[] = { "max-messages", "rate-limit",
-					    "cache", "max-connections" };
+					    "cache", "grace",
+					    "max-connections", "per-address",
+					    "handshake-rate" };
 	const struct setting		*row;
 	size_t				 i, j;
 
@@ -321,11 +323,11 @@ test_zero(void **state)
 		row = &settings_table[i];
 		if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX)
 			continue;
-		for (j = 0; j < 4; j++)
+		for (j = 0; j < sizeof(zero) / sizeof(zero[0]); j++)
 			if (strcmp(row->name, zero[j]) == 0 &&
 			    strcmp(row->block, "players") != 0)
 				break;
-		if (j < 4)
+		if (j < sizeof(zero) / sizeof(zero[0]))
 			accept(row, 0);
 		else
 			refuse(row, "0");

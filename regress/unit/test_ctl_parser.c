@@ -91,6 +91,8 @@ test_show(void **state)
 	(void)state;
 	good("show stats", ACTION_SHOW_STATS);
 	assert_false(cmd.raw || cmd.json);
+	good("show store -j", ACTION_SHOW_STORE);
+	assert_true(cmd.json);
 	good("show players", ACTION_SHOW_PLAYERS);
 	good("show players -n", ACTION_SHOW_PLAYERS);
 	assert_true(cmd.raw);
@@ -109,7 +111,9 @@ static void
 test_abbreviations(void **state)
 {
 	(void)state;
-	good("sh st", ACTION_SHOW_STATS);
+	good("sh sta", ACTION_SHOW_STATS);
+	good("sh sto", ACTION_SHOW_STORE);
+	bad("sh st", "sh: \"st\": ambiguous", "stats store");
 	good("sh q", ACTION_SHOW_QUEUE);
 	good("show c", ACTION_SHOW_CONFIG);
 	good("st", ACTION_STOP);
@@ -150,7 +154,7 @@ test_errors(void **state)
 	bad("", "no command", "show kick publish broadcast monitor reload log "
 	    "drain stop token");
 	bad("shw", "\"shw\": not understood", "show token");
-	bad("show", "show: something is missing", "stats players player queue "
+	bad("show", "show: something is missing", "stats store players player queue "
 	    "config");
 	bad("show stats now", "show stats: \"now\": not understood", "-n -j");
 	bad("show player", "show player: something is missing", "ID");

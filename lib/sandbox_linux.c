@@ -238,7 +238,7 @@ static const struct role roles[] = {
 };
 
 static char		description[64] = "none";
-static in_port_t	keep_port;
+static uint16_t		keep_port;
 static int		keeps_files;
 
 static void
@@ -345,7 +345,7 @@ landlock_allow(int ruleset, uint64_t handled, const struct sandbox_path *path)
 
 /* The kernel's struct landlock_net_port_attr, which has no other name here. */
 static void
-landlock_allow_port(int ruleset, in_port_t port)
+landlock_allow_port(int ruleset, uint16_t port)
 {
 	struct {
 		uint64_t	allowed_access;
@@ -571,7 +571,7 @@ filter_enter(const struct role *role, enum sandbox_mode mode)
 }
 
 void
-sandbox_keep_port(in_port_t port)
+sandbox_keep_port(uint16_t port)
 {
 	keep_port = port;
 }

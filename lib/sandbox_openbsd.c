@@ -75,7 +75,7 @@ sandbox_early(void)
 
 /* Ports are not told apart here. */
 void
-sandbox_keep_port(in_port_t port)
+sandbox_keep_port(uint16_t port)
 {
 	(void)port;
 }

@@ -81,7 +81,7 @@ show_stats(struct client *c, const void *data, size_t len)
 	st.cache_hits = metrics.cache_hits;
 	st.control_clients = metrics.control_clients;
 	st.draining = (uint64_t)engine.draining;
-	st.store_up = metrics.store.up;
+	st.store_up = metrics.store.up && !lookup_silent();
 	stats_processes(&st);
 	strlcpy(st.store_backend, metrics.store.backend,
 	    sizeof(st.store_backend));

@@ -28,6 +28,7 @@ metrics_head(struct conn *c, struct request *r, const char *head)
 	(void)head;
 	if (!endpoint_get_only(c, r))
 		return;
+	metrics.log_lost = proc_log_lost();
 	text = metrics_render(now_ms() - engine.started, engine.draining,
 	    &len);
 	reply(c, 200, "text/plain; version=0.0.4; charset=utf-8", "", text,

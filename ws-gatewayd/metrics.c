@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "lookup.h"
 #include "metrics.h"
 #include "version.h"
 
@@ -323,7 +324,7 @@ put_states(struct page *p, uint64_t uptime, int draining)
 	    "Whether new WebSockets are refused (1) or not (0).",
 	    draining != 0);
 	put_gauge(p, "ws_store_up", "Whether the token database answers.",
-	    metrics.store.up != 0);
+	    metrics.store.up && !lookup_silent());
 	put_gauge(p, "ws_store_lookups_pending",
 	    "Token lookups that wait in the store.", metrics.store.pending);
 }

@@ -25,7 +25,8 @@ struct ipc	proc_parent;
 
 static void	(*child_dispatch)(struct ipc *, struct imsg *);
 static struct event	 lost_event;
-static uint64_t	 lost;		/* log lines */
+static uint64_t	 lost;		/* log lines, not yet told of */
+static uint64_t	 lost_ever;
 
 const char *
 proc_name(enum proc_id id)
@@ -55,6 +56,7 @@ proc_log_sink(enum log_level level, const char *line, size_t len,
 	uint32_t		 l = level;
 
 	if (level != LOGL_FATAL && ipc_queued(&proc_parent) >= PROC_MAXLOG) {
+		lost_ever++;
 		if (lost++ == 0)
 			event_add(&lost_event, &later);
 		return;
@@ -64,6 +66,12 @@ proc_log_sink(enum log_level level, const char *line, size_t len,
 		ipc_send(&proc_parent, IMSG_REFUSE, 0, -1, msg, strlen(msg));
 		ipc_flush(&proc_parent);
 	}
+}
+
+uint64_t
+proc_log_lost(void)
+{
+	return (lost_ever);
 }
 
 static void

@@ -225,6 +225,9 @@ struct event_base *proc_child_init(const char *title,
 	    void (*dispatch)(struct ipc *, struct imsg *));
 extern struct ipc	proc_parent;	/* a child's socket to the parent */
 
+/* Log lines that the parent could not take, ever. */
+uint64_t proc_log_lost(void);
+
 /* Tell the parent why the process can't start, and exit 1. */
 void	proc_refuse(const char *, ...)
 	    __attribute__((__noreturn__, __format__(printf, 1, 2)));

@@ -68,6 +68,15 @@ def test_show_stats(shared, connect):
                                                       "-n").stdout)
 
 
+def test_show_store(shared, connect):
+    connect(shared, shared.fresh()[0])
+    wait_for(lambda: shared.ctl_json("show", "store")["lookups"] > 0,
+             "figures")
+    st = shared.ctl_json("show", "store")
+    assert st["backend"] == "sqlite" and st["up"] is True
+    assert "sqlite" in shared.ctl("show", "store").stdout
+
+
 def test_show_players_and_player(shared, connect):
     token, player = shared.fresh(subject="sub-x")
     ws = [connect(shared, token) for _ in range(2)]
@@ -135,7 +144,7 @@ def test_identities_are_bytes(shared, connect):
 def test_json_of_every_answer_is_json(shared, connect):
     token, player = shared.fresh()
     connect(shared, token)
-    for args in (["show", "stats"], ["show", "players"],
+    for args in (["show", "stats"], ["show", "store"], ["show", "players"],
                  ["show", "player", player], ["show", "queue"],
                  ["show", "config"], ["publish", player, "e"],
                  ["broadcast", "e", "1"], ["reload"], ["log", "debug"],
@@ -157,7 +166,7 @@ def test_empty_lists(start):
 # -- the command line --------------------------------------------------------
 
 @pytest.mark.parametrize("args", [
-    ["sh", "st"], ["sho", "players"], ["show", "q"], ["show", "c"],
+    ["sh", "sta"], ["sho", "players"], ["show", "q"], ["show", "c"],
     ["t", "l"], ["rel"], ["l", "d"], ["b", "ev"]])
 def test_abbreviations(shared, args):
     assert shared.ctl(*args).returncode == DONE

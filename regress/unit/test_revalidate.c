@@ -17,6 +17,7 @@
 #include "engine.h"
 #include "hub.h"
 #include "publisher.h"
+#include "request.h"
 
 #define MANY	1000
 

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 status=0
 flags="-std=gnu11 -D_GNU_SOURCE -Ilib -Ilib/Linux -Iws-gatewayd -Iws-gatewayctl \
-$(pkg-config --cflags libbsd-overlay libcjson)"
+$(pkg-config --cflags libbsd-overlay libcjson libmariadb)"
 sources=$(git ls-files '*.c' | grep -v -e openbsd -e '^regress/')
 
 echo "== mandoc"

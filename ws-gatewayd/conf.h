@@ -68,6 +68,7 @@ struct settings {
 	uint64_t	token_cache;		/* 0: off */
 	uint64_t	token_grace;		/* without a database, 0: off */
 	uint64_t	lookup_timeout;
+	uint64_t	lookup_batch;		/* tokens of one query */
 	uint64_t	max_lookups;		/* pending */
 	/* control */
 	uint64_t	max_control;		/* control clients */

@@ -109,7 +109,7 @@ const struct setting settings_table[] = {
 	COUNT("limits", "per-address", NULL, max_per_address,
 	    0, 0, 10000000, "connections of an address, 0: no limit"),
 	COUNT("limits", "handshakes", NULL, max_handshakes,
-	    4096, 1, 1000000, "WebSocket handshakes in progress"),
+	    32768, 1, 1000000, "WebSocket handshakes in progress"),
 	COUNT("limits", "handshake-rate", NULL, handshake_rate,
 	    10000, 0, 1000000, "handshakes a second, 0: no limit"),
 	COUNT("limits", "handshake-burst", NULL, handshake_burst,
@@ -122,8 +122,10 @@ const struct setting settings_table[] = {
 	    "for servers that were valid when the database went, 0: off"),
 	DURATION("tokens", "lookup-timeout", NULL, lookup_timeout,
 	    3 * SECOND, 10 * MS, 10 * MINUTE, "of the database"),
+	COUNT("tokens", "batch", NULL, lookup_batch,
+	    64, 1, 64, "tokens looked up by one query"),
 	COUNT("tokens", "max-lookups", NULL, max_lookups,
-	    4096, 1, 1000000, "waiting for the database"),
+	    32768, 1, 1000000, "waiting for the database"),
 
 	COUNT("control", "max-clients", NULL, max_control,
 	    16, 1, 1024, "control connections")

@@ -154,8 +154,10 @@ static void
 take_off(void)
 {
 	struct waiting	*w;
+	size_t		 most = store.settings.lookup_batch;
 
-	while (flight.n < DB_BATCH && (w = TAILQ_FIRST(&waiting)) != NULL) {
+	while (flight.n < most && flight.n < DB_BATCH &&
+	    (w = TAILQ_FIRST(&waiting)) != NULL) {
 		flight.q[flight.n] = w->q;
 		flight.deadline[flight.n] = w->deadline;
 		flight.answered[flight.n] = 0;

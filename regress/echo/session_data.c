@@ -19,6 +19,7 @@ struct message {
 	uint64_t		 id;		/* of the connection */
 	uint8_t			*data;
 	size_t			 len;
+	size_t			 size;		/* of what is allocated */
 };
 
 static LIST_HEAD(, message)	 messages = LIST_HEAD_INITIALIZER(messages);
@@ -66,8 +67,11 @@ message_append(struct message *m, const uint8_t *data, size_t len)
 {
 	if (len == 0)
 		return;
-	if ((m->data = realloc(m->data, m->len + len)) == NULL)
-		fatal("message of %zu bytes", m->len + len);
+	if (m->len + len > m->size) {
+		m->size = 2 * m->size + len;
+		if ((m->data = realloc(m->data, m->size)) == NULL)
+			fatal("message of %zu bytes", m->size);
+	}
 	memcpy(m->data + m->len, data, len);
 	m->len += len;
 }

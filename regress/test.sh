@@ -19,6 +19,7 @@ if [ "$(id -u)" -eq 0 ] && [ "$(uname -s)" = Linux ]; then
 	    --home-dir /nonexistent _wsgateway || exit 1
 fi
 regress/promtool.sh || status=1
+regress/proxies.sh || status=1
 regress/mariadb.sh || status=1
 
 echo "== unit tests"

@@ -260,7 +260,7 @@ mydb_lookup(struct store_db *db, uint64_t now, const struct store_lookup *q,
 
 	if ((status = mydb_take(db, now, OP_LOOKUP, err)) != DB_OK)
 		return (status);
-	while (mydb_sizes[size] < n)
+	while (size < MYSQL_SIZES - 1 && mydb_sizes[size] < n)
 		size++;
 	stmt = STMT_LOOKUP + size;
 	if (mydb_idle(db)) {

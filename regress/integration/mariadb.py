@@ -115,7 +115,8 @@ class Server:
         if self.base:
             libs = [str(p) for p in self.base.glob("lib/*-linux-*")]
             self.env["LD_LIBRARY_PATH"] = ":".join(libs)
-        if os.getuid() == 0:
+        # Nobody may not reach what is unpacked in root's own folder.
+        if os.getuid() == 0 and self.base is None:
             self.as_user = {"user": "nobody", "group": "nogroup",
                             "extra_groups": []}
             shutil.chown(self.path, "nobody", "nogroup")
@@ -125,7 +126,10 @@ class Server:
         self.accounts()
 
     def base_args(self):
-        return ["--basedir=%s" % self.base] if self.base else []
+        args = ["--basedir=%s" % self.base] if self.base else []
+        if os.getuid() == 0 and self.base:
+            args.append("--user=root")
+        return args
 
     def certificate(self):
         """Its own CA, for the name localhost."""

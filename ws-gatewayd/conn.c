@@ -224,20 +224,25 @@ static void
 conn_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn	*c = arg;
+	int		 paused = c->paused;
 
 	(void)fd;
 
 	if (what & EV_WRITE)
 		conn_flush(c);
-	if (c->state == CONN_DEAD)
+	/* What was kept while it was paused comes first, by conn_look(). */
+	if (c->state == CONN_DEAD || (paused && !c->paused))
 		return;
 	if (c->paused) {
 		if ((what & EV_READ) && !c->deaf)
 			conn_watch(c);
 		return;
 	}
-	if (what & (EV_READ | EV_TIMEOUT))
-		conn_read(c, what & EV_READ);
+	/* Nor is more read before that: an end of file would hide it. */
+	if (what & EV_TIMEOUT)
+		conn_read(c, 0);
+	else if (what & EV_READ)
+		conn_read(c, 1);
 }
 
 void
@@ -319,6 +324,32 @@ conn_stop_others(void)
 		else
 			conn_drop(c, CLOSE_SHUTDOWN);
 	}
+}
+
+static struct conn *
+larger(struct conn *best, struct conn *c, const struct conn *except)
+{
+	if (c == except || c->state == CONN_DEAD || conn_held(c) == 0)
+		return (best);
+	return (best == NULL || conn_held(c) > conn_held(best) ? c : best);
+}
+
+struct conn *
+conn_largest(const struct conn *except)
+{
+	struct conn	*c, *best = NULL;
+
+	TAILQ_FOREACH(c, &hub_conns, entry)
+		best = larger(best, c, except);
+	TAILQ_FOREACH(c, &others, entry)
+		best = larger(best, c, except);
+	return (best);
+}
+
+uint64_t
+conn_held(const struct conn *c)
+{
+	return (c->out.bytes + c->npart);
 }
 
 const char *

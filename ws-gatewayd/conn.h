@@ -113,6 +113,9 @@ void	 conn_reap(void);
 /* Those outside the hub, HTTP or closing, are listed and counted here. */
 void	 conn_count(struct conn *);
 void	 conn_discount(struct conn *);
+/* Bytes that wait to be written or used; who holds the most but EXCEPT. */
+uint64_t conn_held(const struct conn *);
+struct conn *conn_largest(const struct conn *except);
 /* The daemon stops: end the HTTP connections as soon as they are answered. */
 void	 conn_stop_others(void);
 /* Tell the event loop what the socket is watched for. */

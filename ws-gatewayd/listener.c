@@ -36,6 +36,8 @@ listener_resume(struct timer *t)
 
 	(void)t;
 	TAILQ_FOREACH(l, &listeners, entry) {
+		if (reserve == -1)
+			reserve = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
 		if (event_add(&l->ev, NULL) == -1)
 			fatalx("listener: event_add");
 	}
@@ -89,12 +91,12 @@ static void
 listener_exhausted(int fd)
 {
 	static struct log_limit	 limit;
-	int			 s;
+	int			 error = errno, s;
 
 	metrics.accept_errors++;
 	if (log_limit(&limit, 1, now_ms()))
-		log_warn("accept");
-	if ((errno == EMFILE || errno == ENFILE) && reserve != -1) {
+		log_warnx("accept: %s", strerror(error));
+	if ((error == EMFILE || error == ENFILE) && reserve != -1) {
 		close(reserve);
 		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (s != -1)
@@ -110,7 +112,7 @@ listener_new(int fd, const struct sockaddr *sa)
 	if (metrics.connections + metrics.http_connections >=
 	    engine.max_connections)
 		listener_refuse(fd, REFUSE_CONNS);
-	else if (memory_reserve(MEMORY_ROOM) == -1)
+	else if (memory_reserve(MEMORY_ROOM, NULL) == -1)
 		listener_refuse(fd, REFUSE_MEMORY);
 	else if (conn_new(fd, sa) == -1)
 		listener_refuse(fd, REFUSE_ADDRESS);

@@ -19,6 +19,9 @@
 /* What fits a message to the store. */
 #define BATCH	((MAX_IMSGSIZE - IMSG_HEADER_SIZE) / sizeof(struct store_lookup))
 
+/* Messages that a stuck store has not taken; then nobody is asked for. */
+#define MAX_UNSENT	512
+
 TAILQ_HEAD(waiter_list, lookup_waiter);
 
 /* One token that the store is asked for. */
@@ -142,7 +145,8 @@ lookup_start(struct lookup_waiter *w, enum token_kind kind,
 	key.ask.len = (uint8_t)len;
 	memcpy(key.ask.token, token, len);
 	if ((l = RB_FIND(token_tree, &tokens, &key)) == NULL) {
-		if (metrics.lookups_pending >= engine.conf.max_lookups)
+		if (metrics.lookups_pending >= engine.conf.max_lookups ||
+		    ipc_queued(lookup_store) >= MAX_UNSENT)
 			return (-1);
 		if ((l = malloc(sizeof(*l))) == NULL)
 			fatal("lookup");

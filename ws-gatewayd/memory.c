@@ -11,6 +11,8 @@
 #include "metrics.h"
 #include "queue.h"
 
+#define MAX_RELIEF	64	/* consumers that go at once */
+
 void
 memory_take(size_t n)
 {
@@ -24,19 +26,6 @@ memory_give(size_t n)
 		fatalx("memory: %zu bytes given back of %llu", n,
 		    (unsigned long long)metrics.memory_bytes);
 	metrics.memory_bytes -= n;
-}
-
-static struct conn *
-largest_conn(void)
-{
-	struct conn	*c, *best = NULL;
-
-	TAILQ_FOREACH(c, &hub_conns, entry) {
-		if (c->state != CONN_DEAD && c->out.bytes > 0 &&
-		    (best == NULL || c->out.bytes > best->out.bytes))
-			best = c;
-	}
-	return (best);
 }
 
 static struct player *
@@ -54,25 +43,25 @@ largest_player(void)
 
 /* Let the largest consumer go; returns 0 when there is none. */
 static int
-memory_relieve(void)
+memory_relieve(const struct conn *except)
 {
 	static struct log_limit	 limit;
-	struct conn		*c = largest_conn();
+	struct conn		*c = conn_largest(except);
 	struct player		*p = largest_player();
 	uint64_t		 bytes;
 
 	if (c == NULL && p == NULL)
 		return (0);
-	if (p != NULL && (c == NULL || p->queued_bytes > c->out.bytes)) {
+	if (p != NULL && (c == NULL || p->queued_bytes > conn_held(c))) {
 		bytes = p->queued_bytes;
 		c = NULL;
 	} else
-		bytes = c->out.bytes;
+		bytes = conn_held(c);
 	if (log_limit(&limit, 10, now_ms()) &&
 	    log_begin(LOGL_WARN, "memory budget used up: the largest "
 	    "consumer goes")) {
-		log_str("consumer", c != NULL ? "send queue" : "offline queue");
-		if (c != NULL && c->player != NULL)
+		log_str("consumer", c != NULL ? "connection" : "offline queue");
+		if (c != NULL)
 			p = c->player;
 		if (p != NULL)
 			log_bytes("player_id", p->id, p->len);
@@ -89,15 +78,21 @@ memory_relieve(void)
 }
 
 int
-memory_reserve(size_t n)
+memory_reserve(size_t n, const struct conn *except)
 {
 	uint64_t	 limit = engine.conf.memory_limit;
+	int		 i;
 
 	if (metrics.memory_bytes + n <= limit)
 		return (0);
-	/* A little more than needed, so that the next one finds room. */
-	while (metrics.memory_bytes + n > limit - limit / 8) {
-		if (!memory_relieve())
+	/*
+	 * A little more than needed, so that the next one finds room.  What
+	 * one consumer holds may be shared with others, and to let all of them
+	 * go at once for nothing would be the worst of answers.
+	 */
+	for (i = 0; i < MAX_RELIEF; i++) {
+		if (metrics.memory_bytes + n <= limit - limit / 8 ||
+		    !memory_relieve(except))
 			break;
 	}
 	return (metrics.memory_bytes + n <= limit ? 0 : -1);

@@ -13,13 +13,15 @@
 void	memory_take(size_t);
 void	memory_give(size_t);
 
+struct conn;
+
 /*
  * Make sure that N more bytes fit.  What has to go for that: the connection
- * with the longest send queue, or the player with the longest offline queue,
- * whichever is longer, again and again.  Returns 0, or -1 when there is
- * nothing left that could go.  Not to be called while connections or players
- * are walked through.
+ * that holds the most (but EXCEPT, for whom it is), or the player with the
+ * longest offline queue, whichever is more, again and again up to a bound.
+ * Returns 0, or -1 when there is no room all the same.  Not to be called while
+ * connections or players are walked through.
  */
-int	memory_reserve(size_t n);
+int	memory_reserve(size_t n, const struct conn *except);
 
 #endif /* MEMORY_H */

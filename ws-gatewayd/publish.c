@@ -197,8 +197,8 @@ publish_take(struct conn *c, struct request *r, const char *body, size_t len,
 		error = "bad request: missing event";
 	else if (event->type != JSON_STRING)
 		error = "bad request: event must be a string";
-	else if (memory_reserve(event->len + payload->len + MESSAGE_ROOM) ==
-	    -1) {
+	else if (memory_reserve(event->len + payload->len + MESSAGE_ROOM,
+	    c) == -1) {
 		reply_refuse(c, REFUSE_MEMORY);
 		return;
 	} else {

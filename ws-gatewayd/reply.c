@@ -106,6 +106,10 @@ reply(struct conn *c, int status, const char *type, const char *extra,
 	if (len > 0)
 		memcpy(f->data + n, body, len);
 	r->answered = 1;
+	if (r->handshake) {
+		r->handshake = 0;
+		metrics.handshakes--;
+	}
 	conn_send(c, f, 1);
 	frame_unref(f);
 	if (close)

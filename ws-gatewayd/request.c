@@ -32,6 +32,15 @@ lookup_conn(struct lookup_waiter *w)
 	return ((struct conn *)((char *)w - offsetof(struct conn, lookup)));
 }
 
+/* A deadline that moves away costs nothing: the timer finds out. */
+static void
+request_deadline(struct conn *c, uint64_t delay)
+{
+	c->deadline = now_ms() + delay;
+	if (c->timer.deadline == 0 || c->timer.deadline > c->deadline)
+		timer_set(&c->timer, delay, request_timer);
+}
+
 static void
 request_timer(struct timer *t)
 {
@@ -46,18 +55,11 @@ request_timer(struct timer *t)
 	if (c->state == CONN_HTTP && c->req != NULL && !c->req->answered &&
 	    !output_pending(c)) {
 		reply_error(c, REFUSE_TIMEOUT, 408, "request timeout");
+		/* Whether or not anybody reads that. */
+		request_deadline(c, engine.conf.close_timeout);
 		return;
 	}
 	conn_drop(c, CLOSE_EOF);
-}
-
-/* A deadline that moves away costs nothing: the timer finds out. */
-static void
-request_deadline(struct conn *c, uint64_t delay)
-{
-	c->deadline = now_ms() + delay;
-	if (c->timer.deadline == 0 || c->timer.deadline > c->deadline)
-		timer_set(&c->timer, delay, request_timer);
 }
 
 void
@@ -153,7 +155,7 @@ request_body(struct conn *c, struct request *r)
 
 /* Keep a piece of the body until the rest is there; -1: there is no room. */
 static int
-body_append(struct request *r, const char *data, size_t n)
+body_append(struct conn *c, struct request *r, const char *data, size_t n)
 {
 	char	*body;
 	size_t	 size;
@@ -164,7 +166,7 @@ body_append(struct request *r, const char *data, size_t n)
 			size = r->nbody + n;
 		if (size < r->http.length)
 			size = (size_t)r->http.length;
-		if (memory_reserve(size - r->body_size) == -1)
+		if (memory_reserve(size - r->body_size, c) == -1)
 			return (-1);
 		if ((body = realloc(r->body, size)) == NULL)
 			fatal("body of %zu bytes", size);
@@ -211,7 +213,7 @@ request_piece(struct conn *c, struct request *r, const char *data, size_t n,
 		reply_refuse(c, REFUSE_TOO_LARGE);
 	} else if (last && r->nbody == 0) {
 		r->endpoint->body(c, r, data, n);
-	} else if (body_append(r, data, n) == -1) {
+	} else if (body_append(c, r, data, n) == -1) {
 		reply_refuse(c, REFUSE_MEMORY);
 	} else if (last)
 		r->endpoint->body(c, r, r->body, r->nbody);

@@ -19,6 +19,8 @@
 #include "log.h"
 #include "monitor.h"
 
+#define MAXPONGS	256	/* frames that wait: pings get no answer */
+
 static void	session_timer(struct timer *);
 
 static struct conn *
@@ -123,6 +125,8 @@ session_timer(struct timer *t)
 		f = frame_control(WS_PING, NULL, 0);
 		conn_send(c, f, 0);
 		frame_unref(f);
+		if (c->state == CONN_DEAD)
+			return;
 		c->next_ping = now + engine.conf.ping_interval;
 	}
 	session_arm(c, now);
@@ -217,7 +221,9 @@ session_pong(struct conn *c)
 	struct frame	*f;
 
 	/* A peer that pings and does not read is not to fill the queue. */
-	if (c->state != CONN_WS || c->out.bytes > engine.conf.sendq_soft)
+	if (c->out.n >= MAXPONGS)
+		conn_flush(c);
+	if (c->state != CONN_WS || c->out.n >= MAXPONGS)
 		return;
 	f = frame_control(WS_PONG, c->ws.data, c->ws.len);
 	conn_send(c, f, 1);

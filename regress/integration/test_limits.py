@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from gateway import wait_for
-from rawws import Closed, RawWS, Refused
+from rawws import PING, Closed, RawWS, Refused, frame
 
 
 def refused(g, reason):
@@ -137,6 +137,36 @@ def test_handshakes_in_progress(start):
         assert http_status(s) in (400, 503)
         s.close()
     assert g.metrics()["ws_handshakes"] == 0
+
+
+def test_a_refused_handshake_is_over(start):
+    """It is not in progress for as long as its client stays."""
+    g = open_gateway(start, "limits { handshakes 3 }")
+    held = []
+    for _ in range(10):
+        s = g.socket()
+        s.sendall(b"GET /ws?token=nobody HTTP/1.0\r\n\r\n")
+        assert http_status(s) == 401
+        held.append(s)
+    RawWS.connect(g, "p1").close()
+    for s in held:
+        s.close()
+
+
+def test_pings_of_a_player_who_does_not_read(start):
+    """The answers wait up to a bound, and the server's own pings behind
+    them; the connection ends by its pong timeout like any other."""
+    g = open_gateway(start, "players { ping-interval 50ms; pong-timeout 1s }")
+    ws = RawWS.connect(g, "p1")
+    ws.sock.settimeout(0.2)
+    try:
+        for _ in range(400):
+            ws.sock.sendall(frame(PING) * 1000)
+    except (socket.timeout, ConnectionError):
+        pass
+    logged(g, event="ws_disconnect", reason="pong_timeout")
+    assert g.metrics()["ws_send_queue_bytes"] == 0
+    ws.abort()
 
 
 def test_pending_lookups(start):

@@ -728,3 +728,21 @@ def test_a_busy_server_does_not_cost_a_lookup_a_message(start):
         for _ in range(50):
             assert c.ask(post("/publish", BODY)).status == 200
     assert g.metrics()["ws_token_lookups_total"] == 1
+
+
+def test_half_closed_while_a_token_is_looked_up(start):
+    """Both requests were there before the client's side was shut: both are
+    answered, whenever the end of file comes."""
+    g = start("publishers { rate-limit 0 }\ntokens { cache 0 }", wait=False)
+    g.add_token("s1", subject="server", server=True)
+    g.start()
+    one = post("/broadcast", b'{"event":"e"}')
+    for n in range(200):
+        with RawHTTP(g) as c:
+            c.send(one * 2)
+            # At some of these times it meets the answer of the store.
+            for _ in range(n * 20):
+                pass
+            c.sock.shutdown(socket.SHUT_WR)
+            assert c.response().status == 200
+            assert c.response().status == 200

@@ -230,7 +230,7 @@ test_defaults(void **state)
 	assert_int_equal(s.max_connections, 0);
 	assert_int_equal(s.token_cache, 1000);
 	assert_int_equal(s.lookup_timeout, 3000);
-	assert_int_equal(s.max_lookups, 4096);
+	assert_int_equal(s.max_lookups, 32768);
 	assert_int_equal(s.max_control, 16);
 	assert_int_equal(s.log_level, LOGL_INFO);
 	assert_int_equal(s.sandbox, SANDBOX_PREFER);

@@ -29,10 +29,10 @@ ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
 		control_show.o control_token.o endpoint.o engine.o frame.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \
 		http_line.o http_query.o hub.o json.o json_string.o listener.o \
-		lookup.o memory.o metrics.o monitor.o output.o peer.o publish.o \
-		publisher.o rate.o \
-		queue.o reply.o request.o revalidate.o session.o session_data.o \
-		timer.o ws.o ws_accept.o
+		lookup.o memory.o metrics.o monitor.o output.o peer.o \
+		player_hash.o publish.o publisher.o rate.o queue.o reply.o \
+		request.o revalidate.o session.o session_data.o siphash.o \
+		text.o timer.o ws.o ws_accept.o
 STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 		store_mysql_addr.o store_mysql_call.o store_mysql_dsn.o \
 		store_mysql_error.o store_mysql_lookup.o store_mysql_token.o \

@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 
 #include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,23 +21,31 @@
 #include "log.h"
 #include "memory.h"
 #include "peer.h"
+#include "watch.h"
 
 /*
  * One receive buffer for all: what is kept of a connection's bytes is put in
  * front of what it reads, so no connection ever keeps more than this.
  */
 static uint8_t			 rbuf[131072];
-static struct event_base	*base;
 static struct conn_list		 others = TAILQ_HEAD_INITIALIZER(others);
 static struct conn_list		 dead = TAILQ_HEAD_INITIALIZER(dead);
 static uint64_t			 last_id;
 
-static void	conn_event(evutil_socket_t, short, void *);
+static int			 watch;		/* the sockets of all */
+
+static void	conn_poll(evutil_socket_t, short, void *);
 
 void
-conn_init(struct event_base *b)
+conn_init(struct event_base *base)
 {
-	base = b;
+	static struct event	 ev;
+
+	if ((watch = watch_open()) == -1)
+		fatal("connections");
+	if (event_assign(&ev, base, watch, EV_READ | EV_PERSIST, conn_poll,
+	    NULL) == -1 || event_add(&ev, NULL) == -1)
+		fatalx("connections: event");
 }
 
 static void
@@ -81,46 +91,25 @@ conn_new(int fd, const struct sockaddr *sa)
 	if (c->addr.family != AF_UNIX && setsockopt(fd, IPPROTO_TCP,
 	    TCP_NODELAY, &on, sizeof(on)) == -1)
 		log_debug("TCP_NODELAY: %s", strerror(errno));
-	if (event_assign(&c->ev, base, fd, EV_READ | EV_PERSIST, conn_event,
-	    c) == -1 || event_add(&c->ev, NULL) == -1)
-		fatalx("connection: event");
+	conn_watch(c, WATCH_READ);
 	conn_count(c);
 	metrics.accepted++;
 	request_idle(c);
 	return (0);
 }
 
-/* What was read already and kept will not be announced by the socket. */
-static void
-conn_look(struct conn *c)
-{
-	if (!c->paused && c->npart > 0)
-		event_active(&c->ev, EV_TIMEOUT, 0);
-}
-
 void
-conn_watch(struct conn *c)
+conn_watch(struct conn *c, int what)
 {
-	short	 what = EV_PERSIST;
-
-	c->deaf = c->paused;
-	if (!c->deaf)
-		what |= EV_READ;
-	if (c->wantwrite)
-		what |= EV_WRITE;
-	event_del(&c->ev);
-	if (what == EV_PERSIST)
-		return;
-	if (event_assign(&c->ev, base, c->fd, what, conn_event, c) == -1 ||
-	    event_add(&c->ev, NULL) == -1)
-		fatalx("connection: event");
-	conn_look(c);
+	if (watch_set(watch, c->fd, c, c->watched, what) == -1)
+		fatal("connection: watch");
+	c->watched = (uint8_t)what;
 }
 
 void
 conn_pause(struct conn *c)
 {
-	/* Most go on before anything comes: conn_event() stops those that don't. */
+	/* Most go on before anything comes: conn_ready() stops those that don't. */
 	c->paused = 1;
 }
 
@@ -130,10 +119,53 @@ conn_resume(struct conn *c)
 	if (!c->paused || c->state == CONN_DEAD)
 		return;
 	c->paused = 0;
-	if (c->deaf)
-		conn_watch(c);
-	else
-		conn_look(c);
+	if (!(c->watched & WATCH_READ))
+		conn_watch(c, c->watched | WATCH_READ);
+	/* What was read already will not be announced by the socket. */
+	if (c->npart > 0) {
+		c->look = 1;
+		output_turn(c);
+	}
+}
+
+void
+conn_identify(struct conn *c, const uint8_t *token, size_t len,
+    const struct store_result *res)
+{
+	struct conn_who	*w;
+	size_t		 size = sizeof(*w) + len + res->subject_len;
+
+	if (c->who != NULL)
+		fatalx("a connection is somebody already");
+	if ((w = malloc(size)) == NULL)
+		fatal("connection: its token");
+	memory_take(size);
+	w->token_len = (uint8_t)len;
+	w->subject_len = res->subject_len;
+	memcpy(w->bytes, token, len);
+	memcpy(w->bytes + len, res->subject, res->subject_len);
+	c->who = w;
+}
+
+const uint8_t *
+conn_subject(const struct conn *c)
+{
+	return (c->who->bytes + c->who->token_len);
+}
+
+static void
+conn_forget_who(struct conn *c)
+{
+	struct conn_who	*w = c->who;
+	size_t		 size;
+
+	if (w == NULL)
+		return;
+	size = sizeof(*w) + w->token_len + w->subject_len;
+	explicit_bzero(w, size);
+	memory_give(size);
+	free(w);
+	c->who = NULL;
 }
 
 /* Keep what was not used for the next read. */
@@ -220,29 +252,47 @@ conn_read(struct conn *c, int fresh)
 		conn_keep(c, rbuf + used, have - used);
 }
 
-static void
-conn_event(evutil_socket_t fd, short what, void *arg)
+void
+conn_again(struct conn *c)
 {
-	struct conn	*c = arg;
-	int		 paused = c->paused;
-
-	(void)fd;
-
-	if (what & EV_WRITE)
-		conn_flush(c);
-	/* What was kept while it was paused comes first, by conn_look(). */
-	if (c->state == CONN_DEAD || (paused && !c->paused))
+	if (!c->look)
 		return;
-	if (c->paused) {
-		if ((what & EV_READ) && !c->deaf)
-			conn_watch(c);
-		return;
-	}
-	/* Nor is more read before that: an end of file would hide it. */
-	if (what & EV_TIMEOUT)
+	c->look = 0;
+	if (c->state != CONN_DEAD && !c->paused)
 		conn_read(c, 0);
-	else if (what & EV_READ)
+}
+
+/* WHAT it is watched for has come. */
+static void
+conn_ready(struct conn *c, int what)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	if (what & c->watched & WATCH_WRITE)
+		conn_flush(c);
+	/* What was kept comes first: an end of file would hide it. */
+	if (c->state == CONN_DEAD || c->look ||
+	    !(what & c->watched & WATCH_READ))
+		return;
+	if (c->paused)
+		conn_watch(c, c->watched & ~WATCH_READ);
+	else
 		conn_read(c, 1);
+}
+
+static void
+conn_poll(evutil_socket_t fd, short what, void *arg)
+{
+	static struct watch_ready	 ready[WATCH_BATCH];
+	int				 i, n;
+
+	(void)what;
+	(void)arg;
+
+	if ((n = watch_ready(fd, ready, WATCH_BATCH)) == -1 && errno != EINTR)
+		fatal("connections");
+	for (i = 0; i < n; i++)
+		conn_ready(ready[i].arg, ready[i].what);
 }
 
 void
@@ -264,9 +314,8 @@ conn_drop(struct conn *c, enum close_reason reason)
 		return;
 	c->state = CONN_DEAD;
 	c->reason = (uint8_t)reason;
-	event_del(&c->ev);
 	timer_cancel(&c->timer);
-	lookup_cancel(&c->lookup);
+	lookup_cancel(c);
 	revalidate_remove(c);
 	output_forget(c);
 	request_free(c);
@@ -289,7 +338,7 @@ conn_reap(void)
 		else
 			conn_discount(c);
 		peer_leave(&c->addr);
-		explicit_bzero(c->token, sizeof(c->token));
+		conn_forget_who(c);
 		memory_give(sizeof(*c) + c->npart);
 		free(c->part);
 		free(c);
@@ -349,7 +398,7 @@ conn_largest(const struct conn *except)
 uint64_t
 conn_held(const struct conn *c)
 {
-	return (c->out.bytes + c->npart);
+	return ((c->out != NULL ? c->out->bytes : 0) + c->npart);
 }
 
 const char *

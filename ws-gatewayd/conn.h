@@ -9,8 +9,7 @@
 
 #include <sys/queue.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lookup.h"
@@ -19,6 +18,7 @@
 #include "timer.h"
 #include "ws.h"
 
+struct event_base;
 struct frame;
 struct player;
 struct request;
@@ -39,6 +39,13 @@ struct conn_addr {
 	uint8_t		ip[16];
 };
 
+/* The token it came with, and whose that is. */
+struct conn_who {
+	uint8_t		 token_len;
+	uint8_t		 subject_len;
+	uint8_t		 bytes[];	/* the token, then the subject */
+};
+
 /* Frames that wait for the socket: a ring of references. */
 struct outq {
 	struct frame	**ring;
@@ -51,52 +58,49 @@ struct outq {
 	uint64_t	 backlog;	/* of them from the offline queue: not
 					   held against the connection */
 	uint32_t	 nbacklog;	/* frames of those */
+	uint32_t	 nmessages;	/* frames that are messages */
+	uint64_t	 soft_deadline;	/* 0: it is under its soft bound */
 };
 
+/* In the order of use: a message to very many touches the first 64 bytes. */
 struct conn {
 	TAILQ_ENTRY(conn)	 entry;		/* hub_conns, or the other ones */
-	TAILQ_ENTRY(conn)	 siblings;	/* of the same player */
-	TAILQ_ENTRY(conn)	 dirty;		/* has output to write; dead */
-	TAILQ_ENTRY(conn)	 check;		/* order of revalidation */
-	struct event		 ev;
-	struct timer		 timer;
-	uint64_t		 id;
+	TAILQ_ENTRY(conn)	 dirty;		/* has work for the end of the
+						   loop turn; dead */
+	struct outq		*out;		/* NULL: nothing waits */
 	int			 fd;
 	uint8_t			 state;
+	uint8_t			 watched;	/* WATCH_READ, WATCH_WRITE */
+	uint8_t			 reason;	/* enum close_reason */
 	uint8_t			 isdirty:1;
-	uint8_t			 wantwrite:1;	/* EV_WRITE is armed */
+	uint8_t			 look:1;	/* at what was kept of its bytes */
 	uint8_t			 paused:1;	/* does not read */
-	uint8_t			 deaf:1;	/* EV_READ is not armed */
 	uint8_t			 closeafter:1;	/* HTTP: end after the output */
 	uint8_t			 served:1;	/* HTTP: a request before this */
 	uint8_t			 inhub:1;
 	uint8_t			 checking:1;	/* on the revalidation list */
-	uint8_t			 reason;	/* enum close_reason */
-	uint8_t			 token_len;
-	uint8_t			 token[TOKEN_MAX];
-	struct conn_addr	 addr;
-	struct outq		 out;
-	uint8_t			*part;		/* read and not yet used */
-	uint32_t		 npart;
-
-	struct request		*req;		/* CONN_HTTP: the one in progress */
-
-	struct player		*player;	/* CONN_WS */
-	struct ws_parser	 ws;
-	struct lookup_waiter	 lookup;	/* handshake, revalidation */
-	uint64_t		 since;		/* ms, monotonic */
-	uint64_t		 deadline;	/* CONN_HTTP */
-	uint64_t		 next_ping;
-	uint64_t		 pong_deadline;
-	uint64_t		 soft_deadline;	/* 0: send queue is under soft */
-	uint64_t		 expires;	/* of the token, ms monotonic */
-	uint64_t		 checked;	/* token last found valid */
 	uint64_t		 sent;		/* messages */
 	uint64_t		 sent_bytes;
+
 	uint64_t		 received;
-	uint32_t		 nmessages;	/* of them in the send queue */
-	uint8_t			 subject_len;
-	uint8_t			 subject[SUBJECT_MAX];
+	TAILQ_ENTRY(conn)	 siblings;	/* of the same player */
+	TAILQ_ENTRY(conn)	 check;		/* order of revalidation */
+	struct timer		 timer;
+	uint64_t		 id;
+	uint64_t		 since;		/* ms, monotonic */
+	struct conn_who		*who;		/* CONN_WS, and after it */
+	struct lookup_waiter	*lookup;	/* NULL: awaits no answer */
+	struct player		*player;	/* CONN_WS */
+	struct request		*req;		/* CONN_HTTP: the one in progress */
+	uint8_t			*part;		/* read and not yet used */
+	uint32_t		 npart;
+	struct conn_addr	 addr;
+	struct ws_stream	 ws;
+	uint64_t		 deadline;	/* CONN_HTTP: of the request;
+						   CONN_WS: the next ping */
+	uint64_t		 pong_deadline;
+	uint64_t		 expires;	/* of the token, ms monotonic */
+	uint64_t		 checked;	/* token last found valid */
 };
 
 /* conn.c: life */
@@ -118,8 +122,14 @@ uint64_t conn_held(const struct conn *);
 struct conn *conn_largest(const struct conn *except);
 /* The daemon stops: end the HTTP connections as soon as they are answered. */
 void	 conn_stop_others(void);
-/* Tell the event loop what the socket is watched for. */
-void	 conn_watch(struct conn *);
+/* Watch the socket for WATCH_READ, WATCH_WRITE, both or nothing. */
+void	 conn_watch(struct conn *, int what);
+/* The end of a loop turn: what was kept of its bytes is looked at again. */
+void	 conn_again(struct conn *);
+/* Remember who it is, once. */
+void	 conn_identify(struct conn *, const uint8_t *token, size_t len,
+	    const struct store_result *);
+const uint8_t *conn_subject(const struct conn *);
 /* Stop reading, or go on. */
 void	 conn_pause(struct conn *);
 void	 conn_resume(struct conn *);
@@ -144,13 +154,15 @@ void	 conn_flush(struct conn *);
 void	 output_init(struct event_base *);
 /* Forget the output of a connection that ends. */
 void	 output_forget(struct conn *);
+/* There is something to do with it at the end of this loop turn. */
+void	 output_turn(struct conn *);
 /* There is something to do at the end of this loop turn. */
 void	 output_wake(void);
 /* Something is still to be written to a connection at the next chance. */
 int	 output_pending(const struct conn *);
 
 /* session_data.c: the parser has a piece of a message */
-void	 session_data(struct conn *);
+void	 session_data(struct conn *, const struct ws_parser *);
 
 /* session.c: a WebSocket */
 /* Go from HTTP to WebSocket: the connection is in the hub already. */

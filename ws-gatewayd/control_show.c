@@ -177,7 +177,7 @@ send_player(struct client *c, struct player *p, uint64_t now)
 
 	memset(&rec, 0, sizeof(rec));
 	client_set_id(&rec.player, p->id, p->len);
-	rec.queued = p->nqueued;
+	rec.queued = p->offline != NULL ? p->offline->n : 0;
 	TAILQ_FOREACH(conn, &p->conns, siblings) {
 		if (conn->state == CONN_DEAD)
 			continue;
@@ -202,14 +202,16 @@ static int
 show_one_queue(struct client *c, struct player *p, uint64_t now)
 {
 	struct ctl_queued	 rec;
-	struct queued		*q = TAILQ_FIRST(&p->queue);
+	struct offline		*o = p->offline;
+	struct queued		*q;
 
-	if (q == NULL)
+	if (o == NULL)
 		return (0);
+	q = TAILQ_FIRST(&o->queue);
 	memset(&rec, 0, sizeof(rec));
 	client_set_id(&rec.player, p->id, p->len);
-	rec.messages = p->nqueued;
-	rec.bytes = p->queued_bytes;
+	rec.messages = o->n;
+	rec.bytes = o->bytes;
 	rec.oldest = ago(q->since, now);
 	rec.next_expiry = ago(now, q->expires);
 	client_send(c, CTL_QUEUED, &rec, sizeof(rec));
@@ -253,14 +255,17 @@ send_conn(struct client *c, const struct conn *conn, uint64_t now)
 	memset(&rec, 0, sizeof(rec));
 	rec.conn = conn->id;
 	client_set_id(&rec.player, conn->player->id, conn->player->len);
-	client_set_id(&rec.subject, conn->subject, conn->subject_len);
+	client_set_id(&rec.subject, conn_subject(conn),
+	    conn->who->subject_len);
 	strlcpy(rec.address, conn_address(conn, buf, sizeof(buf)),
 	    sizeof(rec.address));
 	rec.since = ago(conn->since, now);
 	rec.sent = conn->sent;
 	rec.sent_bytes = conn->sent_bytes;
-	rec.sendq = conn->nmessages;
-	rec.sendq_bytes = conn->out.bytes;
+	if (conn->out != NULL) {
+		rec.sendq = conn->out->nmessages;
+		rec.sendq_bytes = conn->out->bytes;
+	}
 	rec.received = conn->received;
 	rec.ttl = (int64_t)(conn->expires - now);
 	client_send(c, CTL_CONN, &rec, sizeof(rec));

@@ -64,40 +64,39 @@ protocol_item(const struct http_parser *p, const char *head, int item,
 /*
  * "Sec-WebSocket-Protocol: bearer, TOKEN" keeps a token out of the URL for
  * browsers, which can't set another header.  Returns whether it was so; the
- * token goes to the connection unless it has one.
+ * token counts unless the request has one.
  */
 static int
-handshake_protocol(struct conn *c, const struct http_parser *p,
-    const char *head)
+handshake_protocol(struct request *r, const char *head)
 {
-	static const char	 bearer[] = "bearer";
-	const char		*s;
-	size_t			 len;
+	const struct http_parser	*p = &r->http;
+	static const char		 bearer[] = "bearer";
+	const char			*s;
+	size_t				 len;
 
 	if ((s = protocol_item(p, head, 0, &len)) == NULL ||
 	    len != sizeof(bearer) - 1 || memcmp(s, bearer, len) != 0 ||
 	    (s = protocol_item(p, head, 1, &len)) == NULL)
 		return (0);
-	if (c->token_len == 0)
-		request_token(c, s, len);
+	if (r->token_len == 0)
+		request_token(r, s, len);
 	return (1);
 }
 
 static void
-handshake_token(struct conn *c, struct request *r, const char *head)
+handshake_token(struct request *r, const char *head)
 {
 	const struct http_parser	*p = &r->http;
 	uint8_t				 token[TOKEN_MAX];
 	long				 n;
 
-	c->token_len = 0;
 	n = http_query_param(head + p->query.off, p->query.len, "token", token,
 	    sizeof(token));
 	if (n > 0)
-		request_token(c, token, (size_t)n);
+		request_token(r, token, (size_t)n);
 	else
-		(void)request_bearer(c, p, head);
-	r->bearer = handshake_protocol(c, p, head) & 1;
+		(void)request_bearer(r, head);
+	r->bearer = handshake_protocol(r, head) & 1;
 	explicit_bzero(token, sizeof(token));
 }
 
@@ -189,6 +188,7 @@ handshake_accept(struct conn *c, const struct store_result *res)
 	}
 	if (hub_join(c, res->identity, res->identity_len) == -1)
 		fatalx("hub_join after its check");
+	conn_identify(c, r->token, r->token_len, res);
 	reply_upgrade(c, r->accept, r->bearer);
 	request_free(c);
 	session_start(c, res);
@@ -196,11 +196,9 @@ handshake_accept(struct conn *c, const struct store_result *res)
 }
 
 static void
-handshake_done(struct lookup_waiter *w, enum store_status status,
+handshake_done(struct conn *c, enum store_status status,
     const struct store_result *res)
 {
-	struct conn	*c = lookup_conn(w);
-
 	switch (status) {
 	case STORE_VALID:
 		handshake_accept(c, res);
@@ -220,12 +218,12 @@ handshake_head(struct conn *c, struct request *r, const char *head)
 {
 	static uint64_t	 full_at;
 
-	handshake_token(c, r, head);
-	if (c->token_len == 0) {
+	handshake_token(r, head);
+	if (r->token_len == 0) {
 		reply_refuse(c, REFUSE_MISSING_TOKEN);
 		return;
 	}
-	if (c->token_len == TOKEN_TOO_LONG) {
+	if (r->token_len == TOKEN_TOO_LONG) {
 		reply_refuse(c, REFUSE_INVALID_TOKEN);
 		return;
 	}

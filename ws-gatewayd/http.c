@@ -310,7 +310,7 @@ header_byte(struct http_parser *p, const char *head, unsigned char c)
 void
 http_init(struct http_parser *p, uint32_t maxline, uint32_t maxhead)
 {
-	memset(p, 0, sizeof(*p));
+	memset(p, 0, offsetof(struct http_parser, headers));
 	p->maxline = maxline < HTTP_MAXHEAD ? maxline : HTTP_MAXHEAD;
 	p->maxhead = maxhead < HTTP_MAXHEAD ? maxhead : HTTP_MAXHEAD;
 }

@@ -63,7 +63,6 @@ struct http_parser {
 	uint64_t		 length;	/* Content-Length or 0 */
 	uint32_t		 head_len;	/* with the empty line */
 	int			 nheaders;
-	struct http_header	 headers[HTTP_MAXHEADERS];
 
 	/* After HTTP_ERROR. */
 	int			 status;	/* 400, 414, 431, 501, ... */
@@ -79,6 +78,8 @@ struct http_parser {
 	int			 field;		/* what the header line is */
 	int			 seen;		/* those that were before it */
 	int			 sub;		/* state within a value */
+
+	struct http_header	 headers[HTTP_MAXHEADERS];	/* results */
 };
 
 /* Get ready for a new request; limits in bytes, at most HTTP_MAXHEAD. */

@@ -13,6 +13,7 @@
 #include "hub.h"
 #include "log.h"
 #include "metrics.h"
+#include "player_hash.h"
 #include "queue.h"
 
 RB_GENERATE(player_tree, player, entry, player_cmp)
@@ -31,17 +32,8 @@ player_cmp(const struct player *a, const struct player *b)
 struct player *
 hub_find(const void *id, size_t len)
 {
-	union {
-		struct player	 player;
-		uint8_t		 room[sizeof(struct player) + SUBJECT_MAX];
-	} key;
-
 	/* No identity is longer. */
-	if (len > SUBJECT_MAX)
-		return (NULL);
-	key.player.len = (uint8_t)len;
-	memcpy(key.room + offsetof(struct player, id), id, len);
-	return (RB_FIND(player_tree, &hub_players, &key.player));
+	return (len > SUBJECT_MAX ? NULL : player_hash_find(id, len));
 }
 
 static struct player *
@@ -51,22 +43,23 @@ hub_get(const void *id, size_t len)
 
 	if ((p = hub_find(id, len)) != NULL)
 		return (p);
-	if ((p = calloc(1, sizeof(*p) + len)) == NULL)
+	if ((p = calloc(1, PLAYER_SIZE(len))) == NULL)
 		fatal("player");
 	TAILQ_INIT(&p->conns);
-	TAILQ_INIT(&p->queue);
 	p->len = (uint8_t)len;
 	memcpy(p->id, id, len);
 	RB_INSERT(player_tree, &hub_players, p);
+	player_hash_insert(p);
 	return (p);
 }
 
 void
 hub_release(struct player *p)
 {
-	if (p->nconns > 0 || p->nqueued > 0)
+	if (p->nconns > 0 || p->offline != NULL)
 		return;
 	RB_REMOVE(player_tree, &hub_players, p);
+	player_hash_remove(p);
 	free(p);
 }
 

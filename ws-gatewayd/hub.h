@@ -14,24 +14,23 @@
 struct conn;
 struct frame;
 
-struct queued;
-TAILQ_HEAD(queued_list, queued);
+struct offline;
 TAILQ_HEAD(conn_list, conn);
 
 struct player {
-	RB_ENTRY(player)	 entry;
+	RB_ENTRY(player)	 entry;		/* hub_players */
+	struct player		*next;		/* player_hash.c */
 	struct conn_list	 conns;
-	struct queued_list	 queue;		/* oldest first */
+	struct offline		*offline;	/* NULL: nothing waits */
 	uint32_t		 nconns;
-	uint32_t		 nqueued;
-	uint64_t		 queued_bytes;
 	uint8_t			 len;
 	uint8_t			 id[];		/* len bytes */
 };
+#define PLAYER_SIZE(len)	(offsetof(struct player, id) + (len))
 RB_HEAD(player_tree, player);
 RB_PROTOTYPE(player_tree, player, entry, player_cmp)
 
-extern struct player_tree	hub_players;
+extern struct player_tree	hub_players;	/* in their order, for lists */
 extern struct conn_list		hub_conns;	/* every WebSocket */
 
 int		 player_cmp(const struct player *, const struct player *);

@@ -22,6 +22,14 @@
 /* Messages that a stuck store has not taken; then nobody is asked for. */
 #define MAX_UNSENT	512
 
+/* A connection that awaits the answer; it points back here. */
+struct lookup_waiter {
+	TAILQ_ENTRY(lookup_waiter)	 entry;
+	struct lookup			*lookup;
+	struct conn			*conn;
+	void	(*done)(struct conn *, enum store_status,
+		    const struct store_result *);
+};
 TAILQ_HEAD(waiter_list, lookup_waiter);
 
 /* One token that the store is asked for. */
@@ -100,6 +108,9 @@ lookup_finish(struct lookup *l, enum store_status status,
     const struct store_result *res)
 {
 	struct lookup_waiter	*w;
+	struct conn		*c;
+	void			(*done)(struct conn *, enum store_status,
+				    const struct store_result *);
 
 	RB_REMOVE(token_tree, &tokens, l);
 	RB_REMOVE(id_tree, &ids, l);
@@ -109,9 +120,10 @@ lookup_finish(struct lookup *l, enum store_status status,
 		metrics.lookup_errors++;
 	hist_observe(&metrics.lookup, (double)(now_ms() - l->since) / 1000.0);
 	while ((w = TAILQ_FIRST(&l->waiters)) != NULL) {
-		TAILQ_REMOVE(&l->waiters, w, entry);
-		w->lookup = NULL;
-		w->done(w, status, res);
+		done = w->done;
+		c = w->conn;
+		lookup_cancel(c);
+		done(c, status, res);
 	}
 	explicit_bzero(l, sizeof(*l));
 	free(l);
@@ -133,12 +145,12 @@ lookup_timeout(struct timer *t)
 }
 
 int
-lookup_start(struct lookup_waiter *w, enum token_kind kind,
-    const uint8_t *token, size_t len,
-    void (*done)(struct lookup_waiter *, enum store_status,
+lookup_start(struct conn *c, enum token_kind kind, const uint8_t *token,
+    size_t len, void (*done)(struct conn *, enum store_status,
     const struct store_result *))
 {
-	struct lookup	*l, key;
+	struct lookup_waiter	*w;
+	struct lookup		*l, key;
 
 	memset(&key, 0, sizeof(key));
 	key.ask.kind = (uint8_t)kind;
@@ -170,20 +182,29 @@ lookup_start(struct lookup_waiter *w, enum token_kind kind,
 			output_wake();
 	}
 	explicit_bzero(&key, sizeof(key));
+	if (c->lookup != NULL)
+		fatalx("lookup: a connection asks twice");
+	if ((w = malloc(sizeof(*w))) == NULL)
+		fatal("lookup");
 	w->lookup = l;
+	w->conn = c;
 	w->done = done;
 	TAILQ_INSERT_TAIL(&l->waiters, w, entry);
+	c->lookup = w;
 	return (0);
 }
 
 void
-lookup_cancel(struct lookup_waiter *w)
+lookup_cancel(struct conn *c)
 {
-	if (w->lookup == NULL)
+	struct lookup_waiter	*w = c->lookup;
+
+	if (w == NULL)
 		return;
 	/* The store answers all the same: somebody else may come to wait. */
 	TAILQ_REMOVE(&w->lookup->waiters, w, entry);
-	w->lookup = NULL;
+	c->lookup = NULL;
+	free(w);
 }
 
 void

@@ -5,39 +5,26 @@
 #ifndef LOOKUP_H
 #define LOOKUP_H
 
-#include <sys/queue.h>
-
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proc.h"
 
-struct lookup;
-
-/* Someone who awaits an answer; embedded in what asks. */
-struct lookup_waiter {
-	TAILQ_ENTRY(lookup_waiter)	 entry;
-	struct lookup			*lookup;	/* NULL: awaits nothing */
-	/*
-	 * STATUS as the store gave it, or STORE_ERROR after the timeout;
-	 * RESULT is valid only with STORE_VALID.
-	 */
-	void	(*done)(struct lookup_waiter *, enum store_status,
-		    const struct store_result *);
-};
+struct conn;
 
 void	lookup_init(struct ipc *store);
 
 /*
- * Ask; DONE is called later, never from within.  Returns -1 when too many are
- * pending (treat as STORE_ERROR).
+ * Ask on behalf of a connection, which awaits one answer at a time; DONE is
+ * called later, never from within: its status as the store gave it, or
+ * STORE_ERROR after the timeout; the result is valid only with STORE_VALID.
+ * Returns -1 when too many are pending (treat as STORE_ERROR).
  */
-int	lookup_start(struct lookup_waiter *, enum token_kind,
-	    const uint8_t *token, size_t len,
-	    void (*done)(struct lookup_waiter *, enum store_status,
+int	lookup_start(struct conn *, enum token_kind, const uint8_t *token,
+	    size_t len, void (*done)(struct conn *, enum store_status,
 	    const struct store_result *));
 /* Forget; harmless when it awaits nothing. */
-void	lookup_cancel(struct lookup_waiter *);
+void	lookup_cancel(struct conn *);
 
 /* Send what has been asked since; at the end of a loop turn. */
 void	lookup_flush(void);

@@ -34,8 +34,8 @@ largest_player(void)
 	struct player	*p, *best = NULL;
 
 	RB_FOREACH(p, player_tree, &hub_players) {
-		if (p->nqueued > 0 && (best == NULL ||
-		    p->queued_bytes > best->queued_bytes))
+		if (p->offline != NULL && (best == NULL ||
+		    p->offline->bytes > best->offline->bytes))
 			best = p;
 	}
 	return (best);
@@ -52,8 +52,8 @@ memory_relieve(const struct conn *except)
 
 	if (c == NULL && p == NULL)
 		return (0);
-	if (p != NULL && (c == NULL || p->queued_bytes > conn_held(c))) {
-		bytes = p->queued_bytes;
+	if (p != NULL && (c == NULL || p->offline->bytes > conn_held(c))) {
+		bytes = p->offline->bytes;
 		c = NULL;
 	} else
 		bytes = conn_held(c);

@@ -10,7 +10,10 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "conn.h"
 #include "engine.h"
@@ -20,6 +23,7 @@
 #include "memory.h"
 #include "metrics.h"
 #include "monitor.h"
+#include "watch.h"
 
 #define SLICE		128		/* connections written before a poll */
 #define MAXIOV		64		/* frames in one call */
@@ -30,12 +34,12 @@ static struct conn_list	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
 static struct event	 ev_turn;
 static int		 awake;
 
-static void	output_turn(evutil_socket_t, short, void *);
+static void	output_end_turn(evutil_socket_t, short, void *);
 
 void
 output_init(struct event_base *base)
 {
-	if (event_assign(&ev_turn, base, -1, 0, output_turn, NULL) == -1)
+	if (event_assign(&ev_turn, base, -1, 0, output_end_turn, NULL) == -1)
 		fatalx("output: event_assign");
 }
 
@@ -51,7 +55,7 @@ output_wake(void)
 
 /* The end of a loop turn. */
 static void
-output_turn(evutil_socket_t fd, short what, void *arg)
+output_end_turn(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval	 zero = { 0, 0 };
 	struct conn			*c;
@@ -66,6 +70,7 @@ output_turn(evutil_socket_t fd, short what, void *arg)
 		TAILQ_REMOVE(&dirty, c, dirty);
 		c->isdirty = 0;
 		conn_flush(c);
+		conn_again(c);
 	}
 	lookup_flush();
 	conn_reap();
@@ -77,27 +82,49 @@ output_turn(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void
-output_dirty(struct conn *c, int urgent)
+void
+output_turn(struct conn *c)
 {
-	/* One that awaits EV_WRITE is flushed by it. */
-	if (c->wantwrite)
+	if (c->isdirty)
 		return;
-	if (c->isdirty) {
-		if (!urgent)
-			return;
-		TAILQ_REMOVE(&dirty, c, dirty);
-	}
 	c->isdirty = 1;
-	if (urgent)
-		TAILQ_INSERT_HEAD(&dirty, c, dirty);
-	else
-		TAILQ_INSERT_TAIL(&dirty, c, dirty);
+	TAILQ_INSERT_TAIL(&dirty, c, dirty);
 	output_wake();
 }
 
 static void
-outq_free(struct outq *q)
+output_dirty(struct conn *c, int urgent)
+{
+	/* One that can't be written to now is flushed when it can. */
+	if (c->watched & WATCH_WRITE)
+		return;
+	if (!urgent) {
+		output_turn(c);
+		return;
+	}
+	if (c->isdirty)
+		TAILQ_REMOVE(&dirty, c, dirty);
+	c->isdirty = 1;
+	TAILQ_INSERT_HEAD(&dirty, c, dirty);
+	output_wake();
+}
+
+static struct outq *
+outq_new(void)
+{
+	struct outq	*q;
+
+	if ((q = malloc(sizeof(*q))) == NULL)
+		fatal("send queue");
+	memory_take(sizeof(*q));
+	memset(q, 0, sizeof(*q));
+	q->ring = &q->slot;
+	q->size = 1;
+	return (q);
+}
+
+static void
+outq_free_ring(struct outq *q)
 {
 	if (q->ring == &q->slot)
 		return;
@@ -105,34 +132,41 @@ outq_free(struct outq *q)
 	free(q->ring);
 }
 
-/* Returns 0 when there is no room for one more. */
-static int
-outq_push(struct outq *q, struct frame *f)
+static void
+outq_free(struct outq *q)
+{
+	outq_free_ring(q);
+	memory_give(sizeof(*q));
+	free(q);
+}
+
+static void
+outq_grow(struct outq *q)
 {
 	struct frame	**ring;
 	uint32_t	  i, size;
 
-	if (q->n >= RING_MAX + q->nbacklog)
-		return (0);
-	if (q->size == 0) {
-		q->ring = &q->slot;
-		q->size = 1;
-	} else if (q->n == q->size) {
-		size = q->size < RING_MIN ? RING_MIN : q->size * 2;
-		if ((ring = reallocarray(NULL, size, sizeof(*ring))) == NULL)
-			fatal("send queue");
-		for (i = 0; i < q->n; i++)
-			ring[i] = q->ring[(q->head + i) & (q->size - 1)];
-		outq_free(q);
-		memory_take(size * sizeof(*ring));
-		q->ring = ring;
-		q->size = size;
-		q->head = 0;
-	}
+	size = q->size < RING_MIN ? RING_MIN : q->size * 2;
+	if ((ring = reallocarray(NULL, size, sizeof(*ring))) == NULL)
+		fatal("send queue");
+	for (i = 0; i < q->n; i++)
+		ring[i] = q->ring[(q->head + i) & (q->size - 1)];
+	outq_free_ring(q);
+	memory_take(size * sizeof(*ring));
+	q->ring = ring;
+	q->size = size;
+	q->head = 0;
+}
+
+static void
+outq_push(struct outq *q, struct frame *f)
+{
+	if (q->n == q->size)
+		outq_grow(q);
 	q->ring[(q->head + q->n++) & (q->size - 1)] = frame_ref(f);
 	q->bytes += f->len;
+	q->nmessages += f->message;
 	metrics.sendq_bytes += f->len;
-	return (1);
 }
 
 static void
@@ -143,39 +177,36 @@ outq_shift(struct outq *q)
 	q->head = (q->head + 1) & (q->size - 1);
 	q->n--;
 	q->off = 0;
+	q->nmessages -= f->message;
 	frame_unref(f);
-	if (q->n == 0) {
-		outq_free(q);
-		q->ring = NULL;
-		q->size = q->head = 0;
-		q->backlog = 0;
-		q->nbacklog = 0;
-	}
 }
 
 /* What waits beside the offline queue's, against which bounds are held. */
 static uint64_t
 outq_load(const struct outq *q)
 {
-	return (q->bytes > q->backlog ? q->bytes - q->backlog : 0);
+	if (q == NULL || q->bytes < q->backlog)
+		return (0);
+	return (q->bytes - q->backlog);
 }
 
 static void
 output_queue(struct conn *c, struct frame *f, int urgent)
 {
-	if (!outq_push(&c->out, f)) {
+	if (c->out == NULL)
+		c->out = outq_new();
+	if (c->out->n >= RING_MAX + c->out->nbacklog) {
 		conn_drop(c, CLOSE_SLOW);
 		return;
 	}
-	if (f->message)
-		c->nmessages++;
+	outq_push(c->out, f);
 	output_dirty(c, urgent);
 }
 
 int
 conn_send(struct conn *c, struct frame *f, int urgent)
 {
-	uint64_t	 load = outq_load(&c->out);
+	uint64_t	 load = outq_load(c->out);
 
 	if (c->state == CONN_DEAD)
 		return (0);
@@ -185,8 +216,8 @@ conn_send(struct conn *c, struct frame *f, int urgent)
 		return (0);
 	}
 	output_queue(c, f, urgent);
-	if (c->state == CONN_WS && c->soft_deadline == 0 &&
-	    outq_load(&c->out) > engine.conf.sendq_soft)
+	if (c->state == CONN_WS && c->out->soft_deadline == 0 &&
+	    load + f->len > engine.conf.sendq_soft)
 		session_watch(c);
 	return (c->state != CONN_DEAD);
 }
@@ -196,8 +227,10 @@ conn_send_backlog(struct conn *c, struct frame *f)
 {
 	if (c->state == CONN_DEAD)
 		return;
-	c->out.backlog += f->len;
-	c->out.nbacklog++;
+	if (c->out == NULL)
+		c->out = outq_new();
+	c->out->backlog += f->len;
+	c->out->nbacklog++;
 	output_queue(c, f, 1);
 }
 
@@ -205,7 +238,7 @@ conn_send_backlog(struct conn *c, struct frame *f)
 static void
 output_written(struct conn *c, size_t n)
 {
-	struct outq	*q = &c->out;
+	struct outq	*q = c->out;
 	struct frame	*f;
 	size_t		 rest;
 
@@ -221,21 +254,20 @@ output_written(struct conn *c, size_t n)
 		n -= rest;
 		if (f->message) {
 			metrics.delivered++;
-			c->nmessages--;
 			c->sent++;
 			c->sent_bytes += f->len;
 		}
 		outq_shift(q);
 	}
-	if (c->soft_deadline != 0 && outq_load(q) <= engine.conf.sendq_soft)
-		c->soft_deadline = 0;
+	if (q->soft_deadline != 0 && outq_load(q) <= engine.conf.sendq_soft)
+		q->soft_deadline = 0;
 }
 
 static ssize_t
 output_write(struct conn *c)
 {
 	struct iovec	 iov[MAXIOV];
-	struct outq	*q = &c->out;
+	struct outq	*q = c->out;
 	struct frame	*f = q->ring[q->head];
 	unsigned	 i, n;
 	uint32_t	 skip;
@@ -253,20 +285,12 @@ output_write(struct conn *c)
 	return (writev(c->fd, iov, (int)n));
 }
 
-static void
-output_want(struct conn *c, int want)
-{
-	if (c->wantwrite == want)
-		return;
-	c->wantwrite = want & 1;
-	conn_watch(c);
-}
-
 /* Everything is out: what the connection's state makes of that. */
 static void
 output_done(struct conn *c)
 {
-	output_want(c, 0);
+	if (c->watched & WATCH_WRITE)
+		conn_watch(c, c->watched & ~WATCH_WRITE);
 	switch (c->state) {
 	case CONN_HTTP:
 		if (c->closeafter)
@@ -286,42 +310,44 @@ conn_flush(struct conn *c)
 {
 	ssize_t	 n;
 
-	if (c->state == CONN_DEAD)
+	if (c->state == CONN_DEAD || c->out == NULL)
 		return;
-	while (c->out.n > 0) {
+	while (c->out->n > 0) {
 		if ((n = output_write(c)) == -1) {
 			if (errno == EINTR)
 				continue;
-			if (errno == EAGAIN || errno == ENOBUFS) {
-				output_want(c, 1);
-				return;
-			}
-			conn_drop(c, CLOSE_ERROR);
+			if (errno == EAGAIN || errno == ENOBUFS)
+				conn_watch(c, c->watched | WATCH_WRITE);
+			else
+				conn_drop(c, CLOSE_ERROR);
 			return;
 		}
 		output_written(c, (size_t)n);
 	}
+	outq_free(c->out);
+	c->out = NULL;
 	output_done(c);
 }
 
 int
 output_pending(const struct conn *c)
 {
-	return (c->out.n > 0);
+	return (c->out != NULL);
 }
 
 void
 output_forget(struct conn *c)
 {
-	struct outq	*q = &c->out;
+	struct outq	*q = c->out;
 	struct frame	*f;
 
 	if (c->isdirty) {
 		TAILQ_REMOVE(&dirty, c, dirty);
 		c->isdirty = 0;
 	}
-	metrics.dropped[DROP_CLOSED] += c->nmessages;
-	c->nmessages = 0;
+	if (q == NULL)
+		return;
+	metrics.dropped[DROP_CLOSED] += q->nmessages;
 	metrics.sendq_bytes -= q->bytes;
 	while (q->n > 0) {
 		f = q->ring[q->head];
@@ -331,5 +357,6 @@ output_forget(struct conn *c)
 			    drop_reason_name(DROP_CLOSED));
 		outq_shift(q);
 	}
-	q->bytes = 0;
+	outq_free(q);
+	c->out = NULL;
 }

@@ -16,6 +16,7 @@
 #include "publish.h"
 #include "publisher.h"
 #include "request.h"
+#include "text.h"
 
 #define MESSAGE_ROOM	512	/* of a message beside its two parts */
 #define MAX_PLAYER_ID	255	/* longer than any identity there can be */
@@ -43,22 +44,22 @@ publish_admit(struct conn *c, struct publisher *p)
 }
 
 static void
-publish_looked_up(struct lookup_waiter *w, enum store_status status,
+publish_looked_up(struct conn *c, enum store_status status,
     const struct store_result *res)
 {
-	struct conn		*c = lookup_conn(w);
+	struct request		*r = c->req;
 	struct publisher	*p;
 
 	switch (status) {
 	case STORE_VALID:
-		publish_admit(c, publisher_learn(c->token, c->token_len, res));
+		publish_admit(c, publisher_learn(r->token, r->token_len, res));
 		break;
 	case STORE_INVALID:
-		publisher_forget(c->token, c->token_len);
+		publisher_forget(r->token, r->token_len);
 		reply_refuse(c, REFUSE_SERVER_TOKEN);
 		break;
 	case STORE_ERROR:
-		p = publisher_grace(c->token, c->token_len);
+		p = publisher_grace(r->token, r->token_len);
 		if (p != NULL)
 			publish_admit(c, p);
 		else
@@ -73,20 +74,19 @@ publish_head(struct conn *c, struct request *r, const char *head)
 {
 	struct publisher	*p;
 
-	c->token_len = 0;
 	if (r->http.method != HTTP_POST) {
 		reply_refuse(c, REFUSE_POST_ONLY);
 		return;
 	}
-	if (!request_bearer(c, &r->http, head)) {
+	if (!request_bearer(r, head)) {
 		reply_refuse(c, REFUSE_MISSING_TOKEN);
 		return;
 	}
-	if (c->token_len == TOKEN_TOO_LONG) {
+	if (r->token_len == TOKEN_TOO_LONG) {
 		reply_refuse(c, REFUSE_SERVER_TOKEN);
 		return;
 	}
-	if ((p = publisher_find(c->token, c->token_len)) != NULL)
+	if ((p = publisher_find(r->token, r->token_len)) != NULL)
 		publish_admit(c, p);
 	else
 		request_lookup(c, TOKEN_SERVER, publish_looked_up);
@@ -165,6 +165,20 @@ publish_message(const void *player, size_t plen, int broadcast,
 }
 
 static void
+publish_answer(struct conn *c, struct hub_result res)
+{
+	char		 buf[64];
+	struct text	 t = { buf, sizeof(buf), 0 };
+
+	text_put(&t, "{\"delivered\":");
+	text_uint(&t, res.delivered);
+	text_put(&t, ",\"queued\":");
+	text_uint(&t, (uint64_t)res.queued);
+	text_put(&t, "}\n");
+	reply(c, 200, "application/json", "", buf, t.len);
+}
+
+static void
 publish_take(struct conn *c, struct request *r, const char *body, size_t len,
     int broadcast)
 {
@@ -205,10 +219,7 @@ publish_take(struct conn *c, struct request *r, const char *body, size_t len,
 		res = publish_message(n > 0 ? id : NULL, (size_t)n, broadcast,
 		    event->raw, event->len, payload->raw, payload->len,
 		    r->subject, r->subject_len);
-		n = snprintf(text, sizeof(text),
-		    "{\"delivered\":%llu,\"queued\":%d}\n",
-		    (unsigned long long)res.delivered, res.queued);
-		reply(c, 200, "application/json", "", text, (size_t)n);
+		publish_answer(c, res);
 		return;
 	}
 	reply_refuse_text(c, REFUSE_BODY, error);

@@ -33,17 +33,40 @@ queue_arm(void)
 }
 
 static void
+offline_new(struct player *p)
+{
+	struct offline	*o;
+
+	if ((o = calloc(1, sizeof(*o))) == NULL)
+		fatal("offline queue");
+	memory_take(sizeof(*o));
+	TAILQ_INIT(&o->queue);
+	p->offline = o;
+	metrics.queue_players++;
+}
+
+static void
+offline_free(struct player *p)
+{
+	memory_give(sizeof(*p->offline));
+	free(p->offline);
+	p->offline = NULL;
+	metrics.queue_players--;
+}
+
+static void
 queue_remove(struct queued *q)
 {
 	struct player	*p = q->player;
+	struct offline	*o = p->offline;
 
 	TAILQ_REMOVE(&queue_all, q, all);
-	TAILQ_REMOVE(&p->queue, q, entry);
-	p->queued_bytes -= q->frame->len;
+	TAILQ_REMOVE(&o->queue, q, entry);
+	o->bytes -= q->frame->len;
 	metrics.queue_bytes -= q->frame->len;
 	metrics.queue_messages--;
-	if (--p->nqueued == 0)
-		metrics.queue_players--;
+	if (--o->n == 0)
+		offline_free(p);
 	frame_unref(q->frame);
 	memory_give(sizeof(*q));
 	free(q);
@@ -97,7 +120,7 @@ queue_make_room(const struct player *keep, uint32_t len)
 
 	while ((q = TAILQ_FIRST(&queue_all)) != NULL &&
 	    (metrics.queue_messages >= engine.conf.queue_total_messages ||
-	    (keep->nqueued == 0 &&
+	    (keep->offline == NULL &&
 	    metrics.queue_players >= engine.conf.queue_total_players) ||
 	    metrics.queue_bytes + len > engine.conf.queue_total_bytes)) {
 		p = q->player;
@@ -120,8 +143,8 @@ queue_push(struct player *p, struct frame *f)
 			    drop_reason_name(DROP_NO_QUEUE));
 		return (0);
 	}
-	while (p->nqueued >= engine.conf.max_queued)
-		queue_drop(TAILQ_FIRST(&p->queue), DROP_QUEUE_FULL);
+	while (p->offline != NULL && p->offline->n >= engine.conf.max_queued)
+		queue_drop(TAILQ_FIRST(&p->offline->queue), DROP_QUEUE_FULL);
 	queue_make_room(p, f->len);
 	if ((q = calloc(1, sizeof(*q))) == NULL)
 		fatal("offline queue");
@@ -130,7 +153,9 @@ queue_push(struct player *p, struct frame *f)
 	q->frame = frame_ref(f);
 	q->since = now_ms();
 	q->expires = q->since + engine.conf.offline_ttl;
-	TAILQ_INSERT_TAIL(&p->queue, q, entry);
+	if (p->offline == NULL)
+		offline_new(p);
+	TAILQ_INSERT_TAIL(&p->offline->queue, q, entry);
 	/* At the end, unless a reload has shortened the time to live. */
 	before = TAILQ_LAST(&queue_all, queued_list);
 	while (before != NULL && before->expires > q->expires)
@@ -139,9 +164,8 @@ queue_push(struct player *p, struct frame *f)
 		TAILQ_INSERT_HEAD(&queue_all, q, all);
 	else
 		TAILQ_INSERT_AFTER(&queue_all, before, q, all);
-	if (p->nqueued++ == 0)
-		metrics.queue_players++;
-	p->queued_bytes += f->len;
+	p->offline->n++;
+	p->offline->bytes += f->len;
 	metrics.queue_bytes += f->len;
 	metrics.queue_messages++;
 	metrics.queued++;
@@ -152,12 +176,18 @@ queue_push(struct player *p, struct frame *f)
 	return (1);
 }
 
+static struct queued *
+queue_first(const struct player *p)
+{
+	return (p->offline != NULL ? TAILQ_FIRST(&p->offline->queue) : NULL);
+}
+
 void
 queue_forget(struct player *p, enum drop_reason reason)
 {
 	struct queued	*q;
 
-	while ((q = TAILQ_FIRST(&p->queue)) != NULL)
+	while ((q = queue_first(p)) != NULL)
 		queue_drop(q, reason);
 	hub_release(p);
 	queue_arm();
@@ -169,7 +199,7 @@ queue_flush(struct player *p, struct conn *c)
 	struct queued	*q;
 	uint64_t	 now = now_ms();
 
-	while ((q = TAILQ_FIRST(&p->queue)) != NULL) {
+	while ((q = queue_first(p)) != NULL) {
 		/* The timer may be a tick late. */
 		if (q->expires <= now) {
 			metrics.queue_expired++;

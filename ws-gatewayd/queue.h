@@ -15,6 +15,15 @@ struct frame;
 struct player;
 struct conn;
 
+TAILQ_HEAD(queued_list, queued);
+
+/* What waits for a player; there is at least one message. */
+struct offline {
+	struct queued_list	 queue;		/* oldest first */
+	uint32_t		 n;
+	uint64_t		 bytes;		/* of frames */
+};
+
 struct queued {
 	TAILQ_ENTRY(queued)	 all;		/* soonest expiry first */
 	TAILQ_ENTRY(queued)	 entry;		/* of the player */

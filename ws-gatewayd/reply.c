@@ -13,6 +13,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "request.h"
+#include "text.h"
 
 #define MAXHEAD		1024	/* of a response, without the body */
 
@@ -82,29 +83,36 @@ reply(struct conn *c, int status, const char *type, const char *extra,
 	struct request	*r = c->req;
 	struct frame	*f;
 	char		 head[MAXHEAD];
-	const char	*connection = "";
-	int		 n, close;
+	struct text	 t = { head, sizeof(head), 0 };
+	int		 close;
 
 	/* A body that was announced and not asked for may never come. */
 	close = c->closeafter || !r->http.keepalive || engine.stopping ||
 	    (r->http.expect_continue && !r->continued) ||
 	    r->http.length > engine.conf.max_body;
+	text_put(&t, "HTTP/1.1 ");
+	text_uint(&t, (uint64_t)status);
+	text_put(&t, " ");
+	text_put(&t, http_reason(status));
+	text_put(&t, "\r\n");
+	text_put(&t, reply_date());
 	if (close)
-		connection = "Connection: close\r\n";
+		text_put(&t, "Connection: close\r\n");
 	else if (r->http.minor == 0)
-		connection = "Connection: keep-alive\r\n";
-	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n%s%s%s"
-	    "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n"
-	    "Content-Length: %zu\r\n\r\n", status, http_reason(status),
-	    reply_date(), connection, extra, type, len);
-	if (n < 0 || (size_t)n >= sizeof(head))
-		fatalx("response head of %d bytes", n);
+		text_put(&t, "Connection: keep-alive\r\n");
+	text_put(&t, extra);
+	text_put(&t, "Content-Type: ");
+	text_put(&t, type);
+	text_put(&t, "\r\nX-Content-Type-Options: nosniff\r\n"
+	    "Content-Length: ");
+	text_uint(&t, len);
+	text_put(&t, "\r\n\r\n");
 	if (r->http.method == HTTP_HEAD)
 		len = 0;
-	f = frame_room((size_t)n + len);
-	memcpy(f->data, head, (size_t)n);
+	f = frame_room(t.len + len);
+	memcpy(f->data, head, t.len);
 	if (len > 0)
-		memcpy(f->data + n, body, len);
+		memcpy(f->data + t.len, body, len);
 	r->answered = 1;
 	if (r->handshake) {
 		r->handshake = 0;
@@ -119,13 +127,12 @@ reply(struct conn *c, int status, const char *type, const char *extra,
 static void
 reply_line(struct conn *c, int status, const char *extra, const char *text)
 {
-	char	 line[256];
-	int	 n;
+	char		 line[256];
+	struct text	 t = { line, sizeof(line), 0 };
 
-	n = snprintf(line, sizeof(line), "%s\n", text);
-	if (n < 0 || (size_t)n >= sizeof(line))
-		fatalx("reply of %d bytes", n);
-	reply(c, status, "text/plain; charset=utf-8", extra, line, (size_t)n);
+	text_put(&t, text);
+	text_put(&t, "\n");
+	reply(c, status, "text/plain; charset=utf-8", extra, line, t.len);
 }
 
 static void
@@ -188,15 +195,17 @@ reply_upgrade(struct conn *c, const char accept[WS_ACCEPTLEN], int bearer)
 {
 	struct frame	*f;
 	char		 head[MAXHEAD];
-	int		 n;
+	struct text	 t = { head, sizeof(head), 0 };
 
-	n = snprintf(head, sizeof(head), "HTTP/1.1 101 Switching Protocols\r\n"
+	text_put(&t, "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-	    "Sec-WebSocket-Accept: %.*s\r\n%s\r\n", WS_ACCEPTLEN, accept,
-	    bearer ? "Sec-WebSocket-Protocol: bearer\r\n" : "");
-	if (n < 0 || (size_t)n >= sizeof(head))
-		fatalx("response head of %d bytes", n);
-	f = frame_bytes(head, (size_t)n);
+	    "Sec-WebSocket-Accept: ");
+	text_bytes(&t, accept, WS_ACCEPTLEN);
+	text_put(&t, "\r\n");
+	if (bearer)
+		text_put(&t, "Sec-WebSocket-Protocol: bearer\r\n");
+	text_put(&t, "\r\n");
+	f = frame_bytes(head, t.len);
 	conn_send(c, f, 1);
 	frame_unref(f);
 }

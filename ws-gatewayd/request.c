@@ -26,12 +26,6 @@ timer_conn(struct timer *t)
 	return ((struct conn *)((char *)t - offsetof(struct conn, timer)));
 }
 
-struct conn *
-lookup_conn(struct lookup_waiter *w)
-{
-	return ((struct conn *)((char *)w - offsetof(struct conn, lookup)));
-}
-
 /* A deadline that moves away costs nothing: the timer finds out. */
 static void
 request_deadline(struct conn *c, uint64_t delay)
@@ -51,7 +45,7 @@ request_timer(struct timer *t)
 		timer_set(t, c->deadline - now, request_timer);
 		return;
 	}
-	lookup_cancel(&c->lookup);
+	lookup_cancel(c);
 	if (c->state == CONN_HTTP && c->req != NULL && !c->req->answered &&
 	    !output_pending(c)) {
 		reply_error(c, REFUSE_TIMEOUT, 408, "request timeout");
@@ -88,6 +82,7 @@ request_free(struct conn *c)
 		metrics.handshakes--;
 	memory_give(sizeof(*r) + r->body_size);
 	free(r->body);
+	explicit_bzero(r->token, sizeof(r->token));
 	free(r);
 }
 
@@ -96,9 +91,10 @@ request_new(struct conn *c)
 {
 	struct request	*r;
 
-	if ((r = calloc(1, sizeof(*r))) == NULL)
+	if ((r = malloc(sizeof(*r))) == NULL)
 		fatal("request");
 	memory_take(sizeof(*r));
+	memset(r, 0, offsetof(struct request, http));
 	http_init(&r->http, (uint32_t)engine.conf.max_request_line,
 	    (uint32_t)engine.conf.max_header);
 	r->refuse = -1;
@@ -272,7 +268,7 @@ request_input(struct conn *c, uint8_t *data, size_t len)
 
 	if (c->closeafter)
 		return (len);
-	if (c->out.bytes > MAXOUT) {
+	if (c->out != NULL && c->out->bytes > MAXOUT) {
 		conn_pause(c);
 		return (0);
 	}
@@ -285,25 +281,25 @@ request_input(struct conn *c, uint8_t *data, size_t len)
 }
 
 void
-request_token(struct conn *c, const void *token, size_t len)
+request_token(struct request *r, const void *token, size_t len)
 {
 	if (len > TOKEN_MAX) {
-		c->token_len = TOKEN_TOO_LONG;
+		r->token_len = TOKEN_TOO_LONG;
 		return;
 	}
-	c->token_len = (uint8_t)len;
-	memcpy(c->token, token, len);
+	r->token_len = (uint8_t)len;
+	memcpy(r->token, token, len);
 }
 
 int
-request_bearer(struct conn *c, const struct http_parser *p, const char *head)
+request_bearer(struct request *r, const char *head)
 {
 	static const char		 scheme[] = "Bearer ";
 	const struct http_header	*h;
 	const char			*value;
 	size_t				 len;
 
-	if ((h = http_find(p, head, "Authorization")) == NULL)
+	if ((h = http_find(&r->http, head, "Authorization")) == NULL)
 		return (0);
 	value = head + h->value.off;
 	len = h->value.len;
@@ -318,21 +314,22 @@ request_bearer(struct conn *c, const struct http_parser *p, const char *head)
 	}
 	if (len == 0)
 		return (0);
-	request_token(c, value, len);
+	request_token(r, value, len);
 	return (1);
 }
 
 void
 request_lookup(struct conn *c, enum token_kind kind,
-    void (*done)(struct lookup_waiter *, enum store_status,
+    void (*done)(struct conn *, enum store_status,
     const struct store_result *))
 {
-	if (lookup_start(&c->lookup, kind, c->token, c->token_len, done) ==
-	    -1) {
+	struct request	*r = c->req;
+
+	if (lookup_start(c, kind, r->token, r->token_len, done) == -1) {
 		reply_refuse(c, REFUSE_LOOKUPS);
 		return;
 	}
-	c->req->phase = REQUEST_LOOKUP;
+	r->phase = REQUEST_LOOKUP;
 	conn_pause(c);
 }
 

@@ -33,7 +33,6 @@ struct endpoint {
 };
 
 struct request {
-	struct http_parser	 http;
 	enum request_phase	 phase;
 	const struct endpoint	*endpoint;
 	uint8_t			 answered;	/* what is left is discarded */
@@ -42,6 +41,9 @@ struct request {
 	size_t			 nbody;
 	size_t			 body_size;
 	uint64_t		 discarded;
+
+	uint8_t			 token_len;	/* or TOKEN_TOO_LONG */
+	uint8_t			 token[TOKEN_MAX];
 
 	/* handshake.c: what the head said, until the token is known */
 	int			 refuse;	/* enum refuse_reason, or -1 */
@@ -52,6 +54,8 @@ struct request {
 	/* publish.c: the server whose token was good */
 	uint8_t			 subject_len;
 	uint8_t			 subject[SUBJECT_MAX];
+
+	struct http_parser	 http;
 };
 
 /* The endpoint of a path, or NULL. */
@@ -59,23 +63,21 @@ const struct endpoint *endpoint_find(const char *path, size_t len);
 
 /* Accept the body: a 100 goes out when it is awaited. */
 void	request_body(struct conn *, struct request *);
-/* Look the connection's token up; DONE finds the request in c->req. */
+/* Look the request's token up; DONE finds the request in c->req. */
 void	request_lookup(struct conn *, enum token_kind,
-	    void (*done)(struct lookup_waiter *, enum store_status,
+	    void (*done)(struct conn *, enum store_status,
 	    const struct store_result *));
 /* Back from a lookup: what was read meanwhile is looked at. */
 void	request_continue(struct conn *);
-struct conn *lookup_conn(struct lookup_waiter *);
 
 /*
- * The token of an "Authorization: Bearer TOKEN" header into c->token; returns
- * 0 when there is none.  One over TOKEN_MAX gives the length TOKEN_TOO_LONG.
+ * The token of an "Authorization: Bearer TOKEN" header; returns 0 when there is
+ * none.  One over TOKEN_MAX gives the length TOKEN_TOO_LONG.
  */
 #define TOKEN_TOO_LONG	(TOKEN_MAX + 1)
-int	request_bearer(struct conn *, const struct http_parser *,
-	    const char *head);
+int	request_bearer(struct request *, const char *head);
 /* Remember a token, or that it is too long. */
-void	request_token(struct conn *, const void *, size_t);
+void	request_token(struct request *, const void *, size_t);
 
 /*
  * reply.c: the answer to the request in progress, once.  EXTRA are whole

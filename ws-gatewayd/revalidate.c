@@ -63,10 +63,9 @@ revalidate_remove(struct conn *c)
 }
 
 static void
-revalidate_done(struct lookup_waiter *w, enum store_status status,
+revalidate_done(struct conn *c, enum store_status status,
     const struct store_result *res)
 {
-	struct conn	*c = lookup_conn(w);
 	uint64_t	 now = now_ms();
 
 	switch (status) {
@@ -111,8 +110,8 @@ revalidate_tick(struct timer *t)
 		credit = metrics.connections * turn;
 	while (credit >= turn && (c = TAILQ_FIRST(&checks)) != NULL) {
 		credit -= turn;
-		if (lookup_start(&c->lookup, TOKEN_PLAYER, c->token,
-		    c->token_len, revalidate_done) == -1)
+		if (lookup_start(c, TOKEN_PLAYER, c->who->bytes,
+		    c->who->token_len, revalidate_done) == -1)
 			break;
 		revalidate_remove(c);
 	}
@@ -126,8 +125,9 @@ token_in(const struct conn *c, const struct store_lookup *tokens, size_t n)
 
 	for (i = 0; i < n; i++) {
 		if (tokens[i].kind == TOKEN_PLAYER &&
-		    tokens[i].len == c->token_len &&
-		    memcmp(tokens[i].token, c->token, c->token_len) == 0)
+		    tokens[i].len == c->who->token_len &&
+		    memcmp(tokens[i].token, c->who->bytes,
+		    c->who->token_len) == 0)
 			return (1);
 	}
 	return (0);

@@ -39,7 +39,7 @@ session_log(const struct conn *c, const char *event, const char *msg,
 		return;
 	log_str("event", event);
 	log_bytes("player_id", c->player->id, c->player->len);
-	log_bytes("subject_id", c->subject, c->subject_len);
+	log_bytes("subject_id", conn_subject(c), c->who->subject_len);
 	log_str("ip", conn_ip(c, ip, sizeof(ip)));
 	log_int("connection", (int64_t)c->id);
 	log_int("connections", connections);
@@ -51,14 +51,20 @@ min64(uint64_t a, uint64_t b)
 	return (a < b ? a : b);
 }
 
+static uint64_t
+soft_deadline(const struct conn *c)
+{
+	return (c->out != NULL ? c->out->soft_deadline : 0);
+}
+
 /* Wake up for the first of the deadlines. */
 static void
 session_arm(struct conn *c, uint64_t now)
 {
-	uint64_t	 at = min64(c->next_ping, c->pong_deadline);
+	uint64_t	 at = min64(c->deadline, c->pong_deadline);
 
-	if (c->soft_deadline != 0)
-		at = min64(at, c->soft_deadline);
+	if (soft_deadline(c) != 0)
+		at = min64(at, soft_deadline(c));
 	timer_set(&c->timer, at > now ? at - now : 0, session_timer);
 }
 
@@ -70,12 +76,9 @@ session_start(struct conn *c, const struct store_result *res)
 	c->state = CONN_WS;
 	c->since = c->checked = now;
 	c->expires = now + (uint64_t)(res->ttl > 0 ? res->ttl : 0);
-	c->next_ping = now + engine.conf.ping_interval;
+	c->deadline = now + engine.conf.ping_interval;
 	c->pong_deadline = now + engine.conf.pong_timeout;
-	c->subject_len = res->subject_len;
-	memcpy(c->subject, res->subject, res->subject_len);
-	ws_init(&c->ws, engine.conf.max_message,
-	    (uint32_t)engine.conf.max_fragments);
+	ws_stream_init(&c->ws);
 	revalidate_add(c);
 	session_arm(c, now);
 	session_log(c, "ws_connect", "player connected", c->player->nconns);
@@ -113,7 +116,7 @@ session_timer(struct timer *t)
 		conn_drop(c, c->reason);
 		return;
 	}
-	if (c->soft_deadline != 0 && c->soft_deadline <= now) {
+	if (soft_deadline(c) != 0 && soft_deadline(c) <= now) {
 		conn_drop(c, CLOSE_SLOW);
 		return;
 	}
@@ -121,13 +124,13 @@ session_timer(struct timer *t)
 		conn_drop(c, CLOSE_PONG_TIMEOUT);
 		return;
 	}
-	if (c->next_ping <= now) {
+	if (c->deadline <= now) {
 		f = frame_control(WS_PING, NULL, 0);
 		conn_send(c, f, 0);
 		frame_unref(f);
 		if (c->state == CONN_DEAD)
 			return;
-		c->next_ping = now + engine.conf.ping_interval;
+		c->deadline = now + engine.conf.ping_interval;
 	}
 	session_arm(c, now);
 }
@@ -137,7 +140,7 @@ session_watch(struct conn *c)
 {
 	uint64_t	 now = now_ms();
 
-	c->soft_deadline = now + engine.conf.sendq_soft_time;
+	c->out->soft_deadline = now + engine.conf.sendq_soft_time;
 	session_arm(c, now);
 }
 
@@ -155,7 +158,7 @@ session_say_close(struct conn *c, uint16_t code, const char *text,
 	struct frame	*f = frame_close(code, text);
 
 	revalidate_remove(c);
-	lookup_cancel(&c->lookup);
+	lookup_cancel(c);
 	c->reason = (uint8_t)reason;
 	conn_send(c, f, 1);
 	frame_unref(f);
@@ -180,7 +183,7 @@ session_close(struct conn *c, uint16_t code, const char *text,
 
 /* The peer's close frame: the answer to ours, or to be echoed (5.5.1). */
 static void
-session_closed(struct conn *c)
+session_closed(struct conn *c, const struct ws_parser *ws)
 {
 	if (c->state == CONN_CLOSING) {
 		/* Both have spoken: the server closes first (7.1.1). */
@@ -189,16 +192,16 @@ session_closed(struct conn *c)
 			return;
 		}
 	} else
-		session_say_close(c, c->ws.code, "", CLOSE_CLIENT);
+		session_say_close(c, ws->code, "", CLOSE_CLIENT);
 	conn_linger(c);
 }
 
 static void
-session_error(struct conn *c)
+session_error(struct conn *c, const struct ws_parser *ws)
 {
 	enum close_reason	 reason;
 
-	switch (c->ws.code) {
+	switch (ws->code) {
 	case WS_CLOSE_BAD_DATA:
 		reason = CLOSE_BAD_DATA;
 		break;
@@ -210,22 +213,23 @@ session_error(struct conn *c)
 		break;
 	}
 	if (c->state == CONN_WS)
-		session_say_close(c, c->ws.code, c->ws.reason, reason);
+		session_say_close(c, ws->code, ws->reason, reason);
 	/* Nothing after an error can be understood. */
 	conn_linger(c);
 }
 
 static void
-session_pong(struct conn *c)
+session_pong(struct conn *c, const struct ws_parser *ws)
 {
 	struct frame	*f;
 
 	/* A peer that pings and does not read is not to fill the queue. */
-	if (c->out.n >= MAXPONGS)
+	if (c->out != NULL && c->out->n >= MAXPONGS)
 		conn_flush(c);
-	if (c->state != CONN_WS || c->out.n >= MAXPONGS)
+	if (c->state != CONN_WS ||
+	    (c->out != NULL && c->out->n >= MAXPONGS))
 		return;
-	f = frame_control(WS_PONG, c->ws.data, c->ws.len);
+	f = frame_control(WS_PONG, ws->data, ws->len);
 	conn_send(c, f, 1);
 	frame_unref(f);
 }
@@ -233,26 +237,29 @@ session_pong(struct conn *c)
 size_t
 session_input(struct conn *c, uint8_t *data, size_t len)
 {
-	size_t	 used = 0, n;
+	struct ws_parser	 ws;
+	size_t			 used = 0, n;
 
+	ws_init(&ws, &c->ws, engine.conf.max_message,
+	    (uint32_t)engine.conf.max_fragments);
 	while (c->state == CONN_WS || c->state == CONN_CLOSING) {
-		switch (ws_parse(&c->ws, data + used, len - used, &n)) {
+		switch (ws_parse(&ws, data + used, len - used, &n)) {
 		case WS_EV_AGAIN:
 			return (used + n);
 		case WS_EV_DATA:
-			session_data(c);
+			session_data(c, &ws);
 			break;
 		case WS_EV_PING:
-			session_pong(c);
+			session_pong(c, &ws);
 			break;
 		case WS_EV_PONG:
 			c->pong_deadline = now_ms() + engine.conf.pong_timeout;
 			break;
 		case WS_EV_CLOSE:
-			session_closed(c);
+			session_closed(c, &ws);
 			break;
 		case WS_EV_ERROR:
-			session_error(c);
+			session_error(c, &ws);
 			break;
 		}
 		used += n;

@@ -5,9 +5,9 @@
 #include "metrics.h"
 
 void
-session_data(struct conn *c)
+session_data(struct conn *c, const struct ws_parser *ws)
 {
-	if (!c->ws.fin)
+	if (!ws->fin)
 		return;
 	c->received++;
 	metrics.received++;

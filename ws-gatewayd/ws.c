@@ -20,6 +20,8 @@
 #define LENGTH16	126		/* the length is in the next 2 bytes */
 #define LENGTH64	127		/* the length is in the next 8 bytes */
 
+#define MASKLEN		4
+
 struct header {
 	uint64_t	 payload;
 	size_t		 len;		/* of the header itself */
@@ -28,12 +30,20 @@ struct header {
 };
 
 void
-ws_init(struct ws_parser *ws, uint64_t maxmessage, uint32_t maxfragments)
+ws_stream_init(struct ws_stream *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->utf8 = UTF8_START;
+}
+
+void
+ws_init(struct ws_parser *ws, struct ws_stream *s, uint64_t maxmessage,
+    uint32_t maxfragments)
 {
 	memset(ws, 0, sizeof(*ws));
+	ws->stream = s;
 	ws->maxmessage = maxmessage;
 	ws->maxfragments = maxfragments;
-	ws->utf8 = UTF8_START;
 }
 
 static enum ws_event
@@ -55,13 +65,13 @@ first_byte(struct ws_parser *ws, uint8_t c, struct header *h)
 		return (fail(ws, WS_CLOSE_PROTOCOL, "reserved bit set"));
 	switch (h->opcode) {
 	case WS_CONTINUATION:
-		if (ws->message == 0)
+		if (ws->stream->message == 0)
 			return (fail(ws, WS_CLOSE_PROTOCOL,
 			    "continuation of nothing"));
 		break;
 	case WS_TEXT:
 	case WS_BINARY:
-		if (ws->message != 0)
+		if (ws->stream->message != 0)
 			return (fail(ws, WS_CLOSE_PROTOCOL,
 			    "message inside a message"));
 		break;
@@ -75,7 +85,7 @@ first_byte(struct ws_parser *ws, uint8_t c, struct header *h)
 	default:
 		return (fail(ws, WS_CLOSE_PROTOCOL, "unknown opcode"));
 	}
-	if (ws->fragments >= ws->maxfragments)
+	if (ws->stream->fragments >= ws->maxfragments)
 		return (fail(ws, WS_CLOSE_POLICY, "too many fragments"));
 	return (WS_EV_AGAIN);
 }
@@ -107,8 +117,9 @@ payload_length(struct ws_parser *ws, const uint8_t *buf, struct header *h)
 	if ((n == 2 && h->payload < LENGTH16) ||
 	    (n == 8 && h->payload <= UINT16_MAX))
 		return (fail(ws, WS_CLOSE_PROTOCOL, "length not minimal"));
-	if ((h->opcode & CONTROL) == 0 &&
-	    h->payload > ws->maxmessage - ws->total)
+	/* The limit may be another than when the message began. */
+	if ((h->opcode & CONTROL) == 0 && (ws->stream->total > ws->maxmessage ||
+	    h->payload > ws->maxmessage - ws->stream->total))
 		return (fail(ws, WS_CLOSE_TOO_BIG, "message too big"));
 	return (WS_EV_AGAIN);
 }
@@ -138,8 +149,8 @@ header(struct ws_parser *ws, const uint8_t *buf, size_t len, struct header *h)
 
 	if (payload_length(ws, buf, h) == WS_EV_ERROR)
 		return (WS_EV_ERROR);
-	if (len >= n + sizeof(ws->mask))
-		h->len = n + sizeof(ws->mask);
+	if (len >= n + MASKLEN)
+		h->len = n + MASKLEN;
 	return (WS_EV_AGAIN);
 }
 
@@ -166,26 +177,27 @@ unmask(uint8_t *buf, size_t len, const uint8_t mask[4], unsigned int phase)
 static enum ws_event
 piece(struct ws_parser *ws, uint8_t *buf, size_t len)
 {
-	size_t	 n = ws->left < len ? ws->left : len;
+	struct ws_stream	*s = ws->stream;
+	size_t			 n = s->left < len ? s->left : len;
 
-	unmask(buf, n, ws->mask, ws->phase);
-	ws->phase = (ws->phase + n) & 3;
-	ws->left -= n;
-	ws->inframe = ws->left > 0;
-	ws->opcode = ws->message;
-	ws->fin = !ws->inframe && ws->final;
+	unmask(buf, n, s->mask, s->phase);
+	s->phase = (s->phase + n) & 3;
+	s->left -= n;
+	s->inframe = s->left > 0;
+	ws->opcode = s->message;
+	ws->fin = !s->inframe && s->final;
 
-	if (ws->message == WS_TEXT) {
-		if (utf8_feed(&ws->utf8, buf, n) == -1)
+	if (s->message == WS_TEXT) {
+		if (utf8_feed(&s->utf8, buf, n) == -1)
 			return (fail(ws, WS_CLOSE_BAD_DATA, "invalid UTF-8"));
-		if (ws->fin && ws->utf8 != UTF8_START)
+		if (ws->fin && s->utf8 != UTF8_START)
 			return (fail(ws, WS_CLOSE_BAD_DATA,
 			    "text ends inside a character"));
 	}
 	if (ws->fin) {
-		ws->message = 0;
-		ws->total = 0;
-		ws->fragments = 0;
+		s->message = 0;
+		s->total = 0;
+		s->fragments = 0;
 	}
 	ws->data = buf;
 	ws->len = n;
@@ -216,7 +228,7 @@ static enum ws_event
 control(struct ws_parser *ws, const struct header *h, uint8_t *buf,
     size_t *used)
 {
-	unmask(buf + h->len, h->payload, buf + h->len - sizeof(ws->mask), 0);
+	unmask(buf + h->len, h->payload, buf + h->len - MASKLEN, 0);
 	ws->data = buf + h->len;
 	ws->len = h->payload;
 	*used = h->len + h->payload;
@@ -233,8 +245,9 @@ control(struct ws_parser *ws, const struct header *h, uint8_t *buf,
 enum ws_event
 ws_parse(struct ws_parser *ws, uint8_t *buf, size_t len, size_t *used)
 {
-	struct header	 h;
-	enum ws_event	 ev;
+	struct ws_stream	*s = ws->stream;
+	struct header		 h;
+	enum ws_event		 ev;
 
 	*used = 0;
 	ws->data = NULL;
@@ -243,7 +256,7 @@ ws_parse(struct ws_parser *ws, uint8_t *buf, size_t len, size_t *used)
 	ws->reason = NULL;
 	if (len == 0)
 		return (WS_EV_AGAIN);
-	if (ws->inframe) {
+	if (s->inframe) {
 		ev = piece(ws, buf, len);
 		*used = ws->len;
 		return (ev);
@@ -264,13 +277,13 @@ ws_parse(struct ws_parser *ws, uint8_t *buf, size_t len, size_t *used)
 		return (WS_EV_AGAIN);
 
 	if (h.opcode != WS_CONTINUATION)
-		ws->message = (uint8_t)h.opcode;
-	ws->final = (uint8_t)h.final;
-	ws->fragments++;
-	ws->total += h.payload;
-	ws->left = h.payload;
-	ws->phase = 0;
-	memcpy(ws->mask, buf + h.len - sizeof(ws->mask), sizeof(ws->mask));
+		s->message = (uint8_t)h.opcode;
+	s->final = (uint8_t)h.final;
+	s->fragments++;
+	s->total += h.payload;
+	s->left = h.payload;
+	s->phase = 0;
+	memcpy(s->mask, buf + h.len - MASKLEN, MASKLEN);
 	ev = piece(ws, buf + h.len, len - h.len);
 	*used = h.len + ws->len;
 	return (ev);

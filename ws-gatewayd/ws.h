@@ -45,8 +45,22 @@ enum ws_event {
 	WS_EV_ERROR		/* code to close with, reason; the end */
 };
 
+/* What is kept of a stream between two pieces of it. */
+struct ws_stream {
+	uint64_t	 left;		/* payload bytes of this data frame to come */
+	uint64_t	 total;		/* payload bytes of this message */
+	uint32_t	 fragments;
+	uint8_t		 mask[4];
+	uint32_t	 utf8;		/* decoder state, see utf8.h */
+	uint8_t		 phase:2;	/* next mask byte */
+	uint8_t		 final:1;	/* this frame has FIN */
+	uint8_t		 inframe:1;
+	uint8_t		 message:4;	/* opcode of the open message, or 0 */
+};
+
 struct ws_parser {
 	/* Set by ws_init(). */
+	struct ws_stream *stream;
 	uint64_t	 maxmessage;	/* bytes of one message */
 	uint32_t	 maxfragments;	/* data frames of one message */
 
@@ -57,22 +71,14 @@ struct ws_parser {
 	int		 fin;		/* the message ends with this piece */
 	uint16_t	 code;
 	const char	*reason;	/* of WS_EV_ERROR: static text */
-
-	/* The parser's own. */
-	uint64_t	 left;		/* payload bytes of this data frame to come */
-	uint64_t	 total;		/* payload bytes of this message */
-	uint32_t	 fragments;
-	uint8_t		 mask[4];
-	uint8_t		 phase;		/* next mask byte */
-	uint8_t		 final;		/* this frame has FIN */
-	uint8_t		 message;	/* opcode of the open message, or 0 */
-	uint8_t		 inframe;
-	uint32_t	 utf8;		/* decoder state, see utf8.h */
 };
 
-/* The parser keeps no pointer to anything; a zeroed one is not ready. */
-void		 ws_init(struct ws_parser *, uint64_t maxmessage,
-		    uint32_t maxfragments);
+/* A stream begins; a zeroed one is not ready. */
+void		 ws_stream_init(struct ws_stream *);
+
+/* Begin or go on with a stream, to which the parser keeps the pointer. */
+void		 ws_init(struct ws_parser *, struct ws_stream *,
+		    uint64_t maxmessage, uint32_t maxfragments);
 
 /*
  * Take the next event out of BUF, whose bytes are unmasked in place; *USED

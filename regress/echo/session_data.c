@@ -77,17 +77,17 @@ message_append(struct message *m, const uint8_t *data, size_t len)
 }
 
 void
-session_data(struct conn *c)
+session_data(struct conn *c, const struct ws_parser *ws)
 {
 	struct message	*m = message_of(c);
 	struct frame	*f;
 
-	message_append(m, c->ws.data, c->ws.len);
-	if (!c->ws.fin)
+	message_append(m, ws->data, ws->len);
+	if (!ws->fin)
 		return;
 	c->received++;
 	metrics.received++;
-	f = frame_control(c->ws.opcode, m->data, m->len);
+	f = frame_control(ws->opcode, m->data, m->len);
 	message_free(m);
 	if (c->state == CONN_WS)
 		conn_send(c, f, 0);

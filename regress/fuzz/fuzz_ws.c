@@ -110,13 +110,15 @@ static void
 run(struct record *r, const uint8_t *params, const uint8_t *s, size_t len,
     size_t most)
 {
+	struct ws_stream	 stream;
 	struct ws_parser	 ws;
 	uint8_t			*buf, *kept = NULL;
 	size_t			 n, at = 0, have = 0, step = 0;
 	long			 rest = 0;
 
 	memset(r, 0, sizeof(*r));
-	ws_init(&ws, (uint64_t)params[0] * params[0], params[1]);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, (uint64_t)params[0] * params[0], params[1]);
 	while (at < len && rest != -1) {
 		/* Some irregularity, and the same for the same input. */
 		n = most == 0 ? len : 1 + (step++ * 7 + s[at]) % most;

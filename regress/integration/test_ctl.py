@@ -564,9 +564,20 @@ def test_drain(start, connect):
     g.start()
     players = [connect(g, g.fresh()[0]) for _ in range(20)]
     token, _ = g.fresh()
-    began = time.monotonic()
-    out = g.ctl("drain", "1s").stdout
-    assert out == "draining: 20 connections to close within 1s\n"
+    out = g.ctl("drain", "2s").stdout
+    assert out == "draining: 20 connections to close within 2s\n"
+    # Spread, and not in one go.
+    times = []
+    waiting = {ws.sock: ws for ws in players}
+    while waiting:
+        ready, _, _ = select.select(list(waiting), [], [], LIMIT)
+        assert ready, "%d of them still wait" % len(waiting)
+        for sock in ready:
+            ws = waiting.pop(sock)
+            times.append(time.monotonic())
+            assert ws.recv_close()[0] == 1012
+            ws.send(8, b"\x03\xf4")
+    assert times[-1] - times[0] > 0.5
     with pytest.raises(Refused) as refused:
         RawWS.connect(g, token)
     assert refused.value.status == 503
@@ -574,13 +585,6 @@ def test_drain(start, connect):
     status, _, body = g.request("GET", "/readyz")
     assert (status, body) == (503, b"draining\n")
     assert g.request("GET", "/healthz")[0] == 200
-    times = []
-    for ws in players:
-        assert ws.recv_close()[0] == 1012
-        times.append(time.monotonic() - began)
-        ws.send(8, b"\x03\xf4")
-    # Spread, and not in one go: the last half takes its time.
-    assert 0.5 < max(times) < 10 and min(times) < max(times) / 2
     assert g.ctl_json("show", "stats")["draining"] is True
     # Servers may still publish; what is for players who left is queued.
     assert g.publish("1000", "e")["queued"] == 1

@@ -189,6 +189,12 @@ conn_address(const struct conn *c, char *buf, size_t size)
 	return (buf);
 }
 
+const uint8_t *
+conn_subject(const struct conn *c)
+{
+	return (c->who->bytes + c->who->token_len);
+}
+
 struct conn *
 conn_by_id(uint64_t id)
 {
@@ -246,10 +252,9 @@ add_player(const char *id)
 	struct player	*p;
 	size_t		 len = strlen(id);
 
-	p = calloc(1, sizeof(*p) + len);
+	p = calloc(1, PLAYER_SIZE(len));
 	assert_non_null(p);
 	TAILQ_INIT(&p->conns);
-	TAILQ_INIT(&p->queue);
 	p->len = (uint8_t)len;
 	memcpy(p->id, id, len);
 	assert_null(RB_INSERT(player_tree, &hub_players, p));
@@ -270,8 +275,10 @@ add_conn(struct player *p, uint64_t id)
 	c->sent = 3;
 	c->expires = clock_ms + 60000;
 	c->addr.port = (uint16_t)id;
-	c->subject_len = 3;
-	memcpy(c->subject, "sub", 3);
+	c->who = calloc(1, sizeof(*c->who) + 3);
+	assert_non_null(c->who);
+	c->who->subject_len = 3;
+	memcpy(c->who->bytes, "sub", 3);
 	TAILQ_INSERT_TAIL(&p->conns, c, siblings);
 	TAILQ_INSERT_TAIL(&hub_conns, c, entry);
 	p->nconns++;
@@ -284,6 +291,7 @@ remove_conn(struct conn *c)
 	TAILQ_REMOVE(&c->player->conns, c, siblings);
 	TAILQ_REMOVE(&hub_conns, c, entry);
 	c->player->nconns--;
+	free(c->who);
 	free(c);
 }
 
@@ -294,10 +302,12 @@ remove_player(struct player *p)
 
 	while (!TAILQ_EMPTY(&p->conns))
 		remove_conn(TAILQ_FIRST(&p->conns));
-	while ((q = TAILQ_FIRST(&p->queue)) != NULL) {
-		TAILQ_REMOVE(&p->queue, q, entry);
+	while (p->offline != NULL &&
+	    (q = TAILQ_FIRST(&p->offline->queue)) != NULL) {
+		TAILQ_REMOVE(&p->offline->queue, q, entry);
 		free(q);
 	}
+	free(p->offline);
 	RB_REMOVE(player_tree, &hub_players, p);
 	free(p);
 }
@@ -773,9 +783,14 @@ add_queued(struct player *player, uint64_t since, uint64_t expires)
 	q->player = player;
 	q->since = since;
 	q->expires = expires;
-	TAILQ_INSERT_TAIL(&player->queue, q, entry);
-	player->nqueued++;
-	player->queued_bytes += 100;
+	if (player->offline == NULL) {
+		player->offline = calloc(1, sizeof(*player->offline));
+		assert_non_null(player->offline);
+		TAILQ_INIT(&player->offline->queue);
+	}
+	TAILQ_INSERT_TAIL(&player->offline->queue, q, entry);
+	player->offline->n++;
+	player->offline->bytes += 100;
 }
 
 static void

@@ -28,6 +28,9 @@ struct conn_list	hub_conns = TAILQ_HEAD_INITIALIZER(hub_conns);
 static uint64_t		 fake_now = 1000;
 static struct timer	*armed;
 static struct conn	*conns;
+static struct conn_who	*who;
+static void		(*lookup_done)(struct conn *, enum store_status,
+			    const struct store_result *);
 static unsigned		 asked, closed;
 static enum store_status answer = STORE_VALID;
 
@@ -46,24 +49,17 @@ timer_set(struct timer *t, uint64_t delay, void (*fire)(struct timer *))
 }
 
 int
-lookup_start(struct lookup_waiter *w, enum token_kind kind,
-    const uint8_t *token, size_t len,
-    void (*done)(struct lookup_waiter *, enum store_status,
+lookup_start(struct conn *c, enum token_kind kind, const uint8_t *token,
+    size_t len, void (*done)(struct conn *, enum store_status,
     const struct store_result *))
 {
 	assert_int_equal(kind, TOKEN_PLAYER);
 	assert_int_equal(len, 4);
 	assert_non_null(token);
-	w->done = done;
-	w->lookup = (struct lookup *)w;
+	lookup_done = done;
+	c->lookup = (struct lookup_waiter *)c;
 	asked++;
 	return (0);
-}
-
-struct conn *
-lookup_conn(struct lookup_waiter *w)
-{
-	return ((struct conn *)((char *)w - offsetof(struct conn, lookup)));
 }
 
 void
@@ -96,10 +92,10 @@ answer_all(void)
 	res.ttl = 1000000;
 	for (i = 0; i < MANY; i++) {
 		c = &conns[i];
-		if (c->lookup.lookup == NULL)
+		if (c->lookup == NULL)
 			continue;
-		c->lookup.lookup = NULL;
-		c->lookup.done(&c->lookup, answer, &res);
+		c->lookup = NULL;
+		lookup_done(c, answer, &res);
 	}
 }
 
@@ -130,14 +126,16 @@ join(int n, uint64_t period)
 	engine.conf.revalidate_period = period;
 	metrics.store.up = 1;
 	metrics.connections = (uint64_t)n;
-	if ((conns = calloc(MANY, sizeof(*conns))) == NULL)
+	if ((conns = calloc(MANY, sizeof(*conns))) == NULL ||
+	    (who = calloc(1, sizeof(*who) + 4)) == NULL)
 		abort();
+	who->token_len = 4;
 	asked = closed = 0;
 	answer = STORE_VALID;
 	revalidate_init();
 	for (i = 0; i < n; i++) {
 		conns[i].state = CONN_WS;
-		conns[i].token_len = 4;
+		conns[i].who = who;
 		conns[i].checked = fake_now;
 		revalidate_add(&conns[i]);
 	}
@@ -151,6 +149,7 @@ leave(int n)
 	for (i = 0; i < n; i++)
 		revalidate_remove(&conns[i]);
 	free(conns);
+	free(who);
 	conns = NULL;
 }
 

@@ -225,9 +225,11 @@ run_with(struct ws_parser *ws, const struct stream *s, size_t most,
 static size_t
 run(const struct stream *s, size_t most, struct record *r)
 {
+	struct ws_stream	 stream;
 	struct ws_parser	 ws;
 
-	ws_init(&ws, MAXMESSAGE, MAXFRAGMENTS);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, MAXMESSAGE, MAXFRAGMENTS);
 	return (run_with(&ws, s, most, r));
 }
 
@@ -277,6 +279,7 @@ test_lengths(void **state)
 				    MAXMESSAGE - 1, MAXMESSAGE };
 	static struct record	 one, many;
 	struct stream		 s = { NULL, 0 };
+	struct ws_stream	 stream;
 	struct ws_parser	 ws;
 	enum ws_event		 ev;
 	uint8_t			*payload;
@@ -297,7 +300,8 @@ test_lengths(void **state)
 			assert_string_equal(one.text, many.text);
 		}
 
-		ws_init(&ws, MAXMESSAGE, MAXFRAGMENTS);
+		ws_stream_init(&stream);
+		ws_init(&ws, &stream, MAXMESSAGE, MAXFRAGMENTS);
 		ev = ws_parse(&ws, s.buf, s.len, &used);
 		assert_int_equal(ev, WS_EV_DATA);
 		assert_int_equal(used, s.len);
@@ -371,11 +375,13 @@ static void
 test_events(void **state)
 {
 	struct stream		 s = { NULL, 0 };
+	struct ws_stream	 stream;
 	struct ws_parser	 ws;
 	size_t			 used, i;
 
 	(void)state;
-	ws_init(&ws, MAXMESSAGE, MAXFRAGMENTS);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, MAXMESSAGE, MAXFRAGMENTS);
 	assert_int_equal(ws_parse(&ws, NULL, 0, &used), WS_EV_AGAIN);
 	assert_int_equal(used, 0);
 
@@ -412,6 +418,7 @@ static void
 test_partial_control(void **state)
 {
 	struct stream		 s = { NULL, 0 };
+	struct ws_stream	 stream;
 	struct ws_parser	 ws;
 	uint8_t			 copy[64];
 	size_t			 i, used;
@@ -419,7 +426,8 @@ test_partial_control(void **state)
 	(void)state;
 	frame_text(&s, F | WS_PING, "payload");
 	memcpy(copy, s.buf, s.len);
-	ws_init(&ws, MAXMESSAGE, MAXFRAGMENTS);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, MAXMESSAGE, MAXFRAGMENTS);
 	for (i = 0; i < s.len; i++) {
 		assert_int_equal(ws_parse(&ws, s.buf, i, &used), WS_EV_AGAIN);
 		assert_int_equal(used, 0);
@@ -528,6 +536,7 @@ test_too_big(void **state)
 {
 	static struct record	 r;
 	struct stream		 s = { NULL, 0 };
+	struct ws_stream	 stream;
 	struct ws_parser	 ws;
 
 	(void)state;
@@ -538,22 +547,37 @@ test_too_big(void **state)
 	frame_text(&s, WS_TEXT, "12345");
 	frame_text(&s, WS_CONTINUATION, "678");
 	frame_text(&s, F | WS_CONTINUATION, "9");
-	ws_init(&ws, 8, MAXFRAGMENTS);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, 8, MAXFRAGMENTS);
 	assert_int_equal(run_with(&ws, &s, 1, &r), s.len - 5);
 	assert_string_equal(r.text, "ping@5 no part of it\ntext 12345678\n"
 	    "error 1009 message too big\n");
 	stream_clear(&s);
 
 	frame_text(&s, F | WS_TEXT, "123456789");
-	ws_init(&ws, 8, MAXFRAGMENTS);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, 8, MAXFRAGMENTS);
 	assert_int_equal(run_with(&ws, &s, 1, &r), 2);
+	assert_string_equal(r.text, "error 1009 message too big\n");
+	stream_clear(&s);
+
+	/* A limit that is lowered amid a message holds from then on. */
+	frame_text(&s, WS_TEXT, "12345678");
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, 8, MAXFRAGMENTS);
+	run_with(&ws, &s, 1, &r);
+	stream_clear(&s);
+	frame_text(&s, F | WS_CONTINUATION, "9");
+	ws_init(&ws, &stream, 4, MAXFRAGMENTS);
+	run_with(&ws, &s, 1, &r);
 	assert_string_equal(r.text, "error 1009 message too big\n");
 	stream_clear(&s);
 
 	/* A limit of nothing still takes empty messages. */
 	frame_text(&s, F | WS_TEXT, "");
 	frame_text(&s, F | WS_TEXT, "1");
-	ws_init(&ws, 0, MAXFRAGMENTS);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, 0, MAXFRAGMENTS);
 	run_with(&ws, &s, 1, &r);
 	assert_string_equal(r.text, "text \nerror 1009 message too big\n");
 	stream_clear(&s);
@@ -561,7 +585,8 @@ test_too_big(void **state)
 	/* The sum of lengths does not wrap. */
 	frame_text(&s, WS_BINARY, "12");
 	add(&s, "\x80\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 10);
-	ws_init(&ws, UINT64_MAX >> 1, MAXFRAGMENTS);
+	ws_stream_init(&stream);
+	ws_init(&ws, &stream, UINT64_MAX >> 1, MAXFRAGMENTS);
 	run_with(&ws, &s, 1, &r);
 	assert_string_equal(r.text, "error 1009 message too big\n");
 	stream_clear(&s);
@@ -676,6 +701,7 @@ static void
 test_close_codes(void **state)
 {
 	struct stream		 s = { NULL, 0 };
+	struct ws_stream	 stream;
 	struct ws_parser	 ws;
 	uint8_t			 c[2];
 	uint32_t		 code;
@@ -691,7 +717,8 @@ test_close_codes(void **state)
 		c[0] = (uint8_t)(code >> 8);
 		c[1] = (uint8_t)code;
 		frame(&s, F | WS_CLOSE, c, 2);
-		ws_init(&ws, MAXMESSAGE, MAXFRAGMENTS);
+		ws_stream_init(&stream);
+		ws_init(&ws, &stream, MAXMESSAGE, MAXFRAGMENTS);
 		assert_int_equal(ws_parse(&ws, s.buf, s.len, &used),
 		    ok ? WS_EV_CLOSE : WS_EV_ERROR);
 		assert_int_equal(ws.code, ok ? code : WS_CLOSE_PROTOCOL);

@@ -45,6 +45,18 @@ lint: deps
 fuzz: deps
 	@regress/fuzz.sh
 
+# A table in under ten minutes; the whole of it takes about an hour, and writes
+# regress/bench/RESULTS.md.
+bench: release
+	@regress/bench/peers.sh
+	@/usr/bin/python3 -B regress/bench/bench.py --json build/bench/quick.json
+
+bench-full: release
+	@regress/bench/peers.sh
+	@/usr/bin/python3 -B regress/bench/bench.py --full \
+	    --json build/bench/full.json
+	@/usr/bin/python3 -B regress/bench/results.py build/bench/full.json
+
 install: release
 	${INSTALL} -d ${DESTDIR}${SBINDIR} ${DESTDIR}${SYSCONFDIR} \
 	    ${DESTDIR}${MANDIR}/man8 ${DESTDIR}${MANDIR}/man5
@@ -61,4 +73,5 @@ install: release
 clean:
 	rm -rf build
 
-.PHONY: all release san echo deps run test lint fuzz install clean
+.PHONY: all release san echo deps run test lint fuzz bench bench-full install \
+	clean

@@ -14,13 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 
 import mariadb                                          # noqa: E402
-from gateway import BUILD, Folder, Gateway, wait_for    # noqa: E402
-
-
-def wsload():
-    program = BUILD / "wsload"
-    subprocess.run(["cc", "-O2", "-o", program, HERE / "wsload.c"], check=True)
-    return program
+from gateway import Folder, Gateway, wait_for           # noqa: E402
+from load import PROGRAMS, build                        # noqa: E402
 
 
 def herd(load, kind, players, batch):
@@ -58,7 +53,8 @@ def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    load = wsload()
+    build()
+    load = PROGRAMS / "wsload"
     mariadb.MysqlGateway.server = server = mariadb.Server()
     try:
         cases = [(name, kind, batch)

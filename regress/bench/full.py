@@ -1,0 +1,32 @@
+"""What "make bench-full" adds: parts with a TITLE, measure(kinds, rounds) ->
+what goes into the JSON, and tables(that) -> [(caption, head, rows)]."""
+import part_costs
+import part_growth
+import part_large
+import part_latency
+import part_life
+import part_memory
+import part_tail
+import table
+
+PARTS = {
+    "growth": part_growth,
+    "tail": part_tail,
+    "latency": part_latency,
+    "memory": part_memory,
+    "life": part_life,
+    "costs": part_costs,
+    "large": part_large,
+}
+
+
+def measure(name, kinds, rounds):
+    part = PARTS[name]
+    result = part.measure(kinds, rounds)
+    print("\n" + part.TITLE)
+    for caption, head, rows in part.tables(result):
+        if caption:
+            print(caption)
+        print(table.text(head, rows))
+    return result
+

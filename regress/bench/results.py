@@ -1,0 +1,86 @@
+"""results.py FILE.json [FOLDER]: RESULTS.md, with its plot, from what bench.py
+wrote.  They go beside this file unless a folder is named."""
+import json
+import pathlib
+import sys
+
+import full
+import part_growth
+import plot
+import quick
+import rounds
+import table
+
+
+def machine(data):
+    rows = [[name, str(value)] for name, value in data["machine"].items()]
+    return "## The machine\n\nMeasured on %s.\n\n%s\n" % (
+        data["date"], table.markdown(["", ""], rows))
+
+
+def quick_part(result):
+    servers = "\n".join("- %s: %s." % item for item in
+                        result["servers"].items())
+    return """## Beside its peers
+
+Work per second of the server's CPU time, all its processes counted; server and
+load on one core each; plain TCP, payloads of 128 bytes unless said; medians of
+%d interleaved rounds. The last columns are medians of the ratios within each
+round: above 1 is better than that server, for memory below 1.
+
+%s
+
+%s
+
+The same per second that the server's core was busy, so that work which only
+moves to a kernel thread is seen (coarse: the kernel counts it in ticks):
+
+%s
+
+%d of %d runs were disturbed by other work on the machine.
+""" % (result["rounds"], servers, table.markdown(*quick.full_table(result)),
+        table.markdown(*quick.core_table(result)), result["disturbed"],
+        result["number of runs"])
+
+
+def part(name, result):
+    out = ["## " + full.PARTS[name].TITLE]
+    for caption, head, rows in full.PARTS[name].tables(result):
+        if caption:
+            out.append(caption[0].upper() + caption[1:] + ":")
+        out.append(table.markdown(head, rows))
+    return "\n\n".join(out) + "\n"
+
+
+def draw(result):
+    lines = {}
+    for name in result["servers"]:
+        points = [(n, rounds.median(result["runs"][str(n)].get(name),
+                                    part_growth.KEY))
+                  for n in result["counts"]]
+        points = [(n, y) for n, y in points if y is not None]
+        if points:
+            lines[name] = points
+    return plot.svg(part_growth.TITLE, "clients",
+                    "deliveries per CPU second", lines)
+
+
+def main():
+    data = json.loads(pathlib.Path(sys.argv[1]).read_text())
+    folder = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else \
+        pathlib.Path(__file__).resolve().parent
+    out = ["# Results\n\nWritten by `results.py`; `README.md` beside says how "
+           "they are measured.\n", machine(data)]
+    if "quick" in data:
+        out.append(quick_part(data["quick"]))
+    if "growth" in data:
+        (folder / "growth.svg").write_text(draw(data["growth"]))
+    for name in full.PARTS:
+        if name in data:
+            out.append(part(name, data[name]))
+            if name == "growth":
+                out.append("![%s](growth.svg)\n" % part_growth.TITLE)
+    (folder / "RESULTS.md").write_text("\n".join(out))
+
+
+main()

@@ -59,7 +59,7 @@ def measure(args, kinds):
     out = {}
     if args.smoke:
         out["quick"] = quick.measure(
-            kinds[:2], 1, deadline, scenarios.quick(20, 40, 0.1), [20, 40])
+            kinds, 1, deadline, scenarios.quick(20, 40, 0.1), [20, 40], 0.1)
     elif "quick" in parts:
         out["quick"] = quick.measure(kinds, args.rounds, deadline)
     if "quick" in out:
@@ -97,7 +97,7 @@ def main():
               "printed is of little worth.")
     else:
         print("server on core %d, load on core %d" % (server, client))
-    kinds, absent = servers.present(KINDS)
+    kinds, absent = servers.present(KINDS[:2] if args.smoke else KINDS)
     for extra in args.variant:
         kinds.append(servers.variant(*extra.split("=", 1)))
     for name, why in absent.items():

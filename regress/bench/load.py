@@ -34,8 +34,11 @@ def run(server, kind, mode, limit=LIMIT, lossless=True, **options):
                *server.load_args(kind)]
     for name, value in options.items():
         command += ["--" + name.replace("_", "-"), str(value)]
-    out = subprocess.run(command, capture_output=True, text=True,
-                         timeout=limit + 10, preexec_fn=pin, check=False)
+    try:
+        out = subprocess.run(command, capture_output=True, text=True,
+                             timeout=limit + 10, preexec_fn=pin, check=False)
+    except subprocess.TimeoutExpired:
+        raise Lost("%s: %s: no end" % (server.name, mode)) from None
     if out.returncode != 0:
         raise Lost("%s: %s: exit code %d: %s" % (
             server.name, mode, out.returncode, out.stderr.strip()))

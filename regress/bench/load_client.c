@@ -48,7 +48,11 @@ client_connect(struct client *c)
 		client_close(c);
 }
 
-/* Sends one masked frame; a client whose socket can't take it is dropped. */
+/*
+ * Sends one masked frame; a client whose socket can't take it is dropped.  After
+ * a close frame nothing is sent, not even a pong: it could meet a socket that
+ * the server has closed, and the reset would eat the server's close frame.
+ */
 void
 client_send(struct client *c, int opcode, const char *p, size_t n)
 {
@@ -56,7 +60,7 @@ client_send(struct client *c, int opcode, const char *p, size_t n)
 	static unsigned char		 f[LARGE + 16];
 	size_t				 i, h = n < 126 ? 2 : 4;
 
-	if (c->state != CLIENT_OPEN)
+	if (c->state != CLIENT_OPEN || c->closing)
 		return;
 	if (n > LARGE - 1)
 		die("a client can't send so much");

@@ -4,22 +4,22 @@ import load
 from rounds import say
 
 
-def idle(kind, clients, **options):
+def idle(kind, clients, hold):
     server = kind().start()
     try:
-        return load.run(server, "connect", "idle", conns=clients,
-                        **{"hold": 1.5, **options})
+        return load.run(server, "connect", "idle", conns=clients, hold=hold)
     finally:
         server.stop()
 
 
-def by_count(kind, counts):
-    """[result for each count]; ends at the first that can't be had."""
+def by_count(kind, counts, hold=1.5):
+    """[result for each count], read after so many seconds; ends at the first
+    that can't be had."""
     seen = []
     for clients in counts:
         say("memory: %s, %d clients" % (kind.name, clients))
         try:
-            seen.append(idle(kind, clients))
+            seen.append(idle(kind, clients, hold))
         except load.Lost as e:
             say("  no figure: %s" % e)
             break

@@ -12,7 +12,7 @@ OPTIONS = {"rate": 200, "msgs": 1000, "warmup": 50, "inflight": 16,
 
 
 def measure(kinds, n_rounds):
-    kinds = pick.servers(kinds, "floor", "Node ws")
+    kinds = pick.servers(kinds, "floor")    # others are too slow for it
     clients = pick.counts(limit=15000)[-1]
     seen = {kind.name: [] for kind in kinds}
     for turn in range(n_rounds):

@@ -8,15 +8,13 @@ import scenarios
 import table
 from rounds import say
 
-FLOOR = "floor"
 
-
-def measure(kinds, n_rounds, deadline, specs=None, counts=None):
+def measure(kinds, n_rounds, deadline, specs=None, counts=None, hold=1.5):
     """Everything, as it goes into the JSON."""
     specs = specs or scenarios.quick()
     counts = counts or [2000, min(18000, machine.most_clients())]
     begun = time.monotonic()
-    mem = {kind.name: memory.by_count(kind, counts) for kind in kinds
+    mem = {kind.name: memory.by_count(kind, counts, hold) for kind in kinds
            if kind.name not in scenarios.NOT_BATCHED}
     say("memory took %.0f s" % (time.monotonic() - begun))
     seen = rounds.run(specs, kinds, n_rounds, deadline)
@@ -31,44 +29,45 @@ def measure(kinds, n_rounds, deadline, specs=None, counts=None):
     }
 
 
+def against(quick):
+    """Those that a ratio is given to: the floor, and servers of their own."""
+    return [n for n in quick["servers"] if n not in scenarios.NOT_BATCHED][1:]
+
+
 def rows(quick, key=None):
     """Head and rows; with a KEY that figure instead of the scenario's own."""
     names = list(quick["servers"])
     ours = names[0]
-    peers = [n for n in names if n != FLOOR and n != ours]
-    head = ["", ours, *([FLOOR] if FLOOR in names else []), *peers,
-            *("/ " + n for n in names if n != ours)]
+    head = ["", *names, *("/ " + n for n in against(quick))]
     out = []
     for s in quick["scenarios"]:
         seen = quick["runs"][s["name"]]
         what = key(s) if key else s["key"]
-        order = head[1:1 + len(names)]
         out.append([s["title"],
                     *(table.number(rounds.median(seen.get(n), what))
-                      for n in order),
+                      for n in names),
                     *(table.ratio(rounds.median_ratio(
                         seen.get(ours), seen.get(n), what))
-                      for n in names if n != ours)])
+                      for n in against(quick))])
     return head, out
 
 
-def memory_row(quick, head):
+def memory_row(quick):
     """Bytes an idle connection; its ratios are the other way round: less is
     better."""
     names = list(quick["servers"])
     slopes = {n: memory.slope(seen) for n, seen in quick["memory"].items()}
-    order = head[1:1 + len(names)]
     mine = slopes.get(names[0])
     return ["bytes of an idle connection (less is better)",
-            *(table.number(slopes.get(n)) for n in order),
+            *(table.number(slopes.get(n)) for n in names),
             *(table.ratio(mine / slopes[n] if mine is not None and
                           (slopes.get(n) or 0) > 100 else None)
-              for n in names if n != names[0])]
+              for n in against(quick))]
 
 
 def full_table(quick):
     head, body = rows(quick)
-    return head, [*body, memory_row(quick, head)]
+    return head, [*body, memory_row(quick)]
 
 
 def core_table(quick):

@@ -45,7 +45,8 @@ def attempt(server, scenario, **more):
 
 def run(scenarios, kinds, rounds, deadline=None):
     """{scenario: {server: [result or None for each round]}}.  A round that would
-    not end before the deadline, going by the longest so far, is left out."""
+    not end before the deadline, going by the longest so far, is left out, and
+    so is any scenario past it."""
     seen = {s["name"]: {} for s in scenarios}
     longest = 0
     for turn in range(rounds):
@@ -55,6 +56,9 @@ def run(scenarios, kinds, rounds, deadline=None):
             break
         with Servers(kinds) as servers:
             for scenario in scenarios:
+                if deadline is not None and time.monotonic() > deadline:
+                    say("no time for: " + scenario["title"])
+                    continue
                 say("round %d: %s" % (turn + 1, scenario["title"]))
                 for name, server in servers.items():
                     if name in scenario.get("without", ()):

@@ -43,5 +43,5 @@ def quick(clients=1000, many=10000, seconds=1.5):
                 seconds, conns=clients),
         publish("pipelined", "the same, pipelined on one connection",
                 seconds, conns=clients, pub_conns=1),
-        handshakes(min(5 * clients, many)),
+        handshakes(many),
     ]

@@ -245,13 +245,19 @@ def variant(name, settings):
                                      "about": "with %s" % settings})
 
 
+def why_not(kind):
+    """Why a peer can't be had, or None: it is started once."""
+    why = kind.missing()
+    if why is None and issubclass(kind, Peer):
+        try:
+            kind().start().stop()
+        except (RuntimeError, OSError) as e:
+            why = str(e).strip()
+    return why
+
+
 def present(kinds):
     """Those that can be had, and why the others can't."""
-    there, absent = [], {}
-    for kind in kinds:
-        why = kind.missing()
-        if why is None:
-            there.append(kind)
-        else:
-            absent[kind.name] = why
-    return there, absent
+    whys = {kind: why_not(kind) for kind in kinds}
+    return ([kind for kind in kinds if whys[kind] is None],
+            {kind.name: why for kind, why in whys.items() if why is not None})

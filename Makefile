@@ -45,11 +45,12 @@ lint: deps
 fuzz: deps
 	@regress/fuzz.sh
 
-# A table in under ten minutes; the whole of it takes about an hour, and writes
+# A table in under ten minutes; all of it takes some forty, and writes
 # regress/bench/RESULTS.md.
 bench: release
 	@regress/bench/peers.sh
-	@/usr/bin/python3 -B regress/bench/bench.py --json build/bench/quick.json
+	@/usr/bin/python3 -B regress/bench/bench.py \
+	    --json build/bench/quick.json
 
 bench-full: release
 	@regress/bench/peers.sh

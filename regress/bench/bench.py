@@ -74,16 +74,20 @@ def measure(args, kinds):
 
 
 def save(args, out):
-    """After each part, so that nothing is lost when a later one fails."""
+    """After each part, so that nothing is lost when a later one fails.  With
+    --only, other parts stay as they are, each with what it was measured on."""
     if args.json is None:
         return
     before = {}
     if args.only and args.json.exists():
         before = json.loads(args.json.read_text())
+    now = {"machine": args.machine, "rounds": args.rounds,
+           "date": datetime.date.today().isoformat()}
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps({
-        **before, "machine": args.machine,
-        "date": datetime.date.today().isoformat(), **out}, indent=1) + "\n")
+        **before, **out, "measured": {
+            **before.get("measured", {}), **{part: now for part in out}},
+    }, indent=1) + "\n")
 
 
 def main():

@@ -8,7 +8,7 @@
 
 #include "wsload.h"
 
-#define PER_SOURCE	5000	/* clients of an address: ports are found fast */
+#define PER_SOURCE	5000	/* of an address: ports are found fast */
 #define LARGE		65536	/* a frame above is looked into, not kept */
 #define MARKER_WITHIN	256	/* first bytes of a message, with its marker */
 
@@ -49,9 +49,9 @@ client_connect(struct client *c)
 }
 
 /*
- * Sends one masked frame; a client whose socket can't take it is dropped.  After
- * a close frame nothing is sent, not even a pong: it could meet a socket that
- * the server has closed, and the reset would eat the server's close frame.
+ * Sends one masked frame; a client whose socket can't take it is dropped.
+ * After a close frame nothing is sent, not even a pong: it could meet a socket
+ * that the server has closed, and the reset would eat the server's close frame.
  */
 void
 client_send(struct client *c, int opcode, const char *p, size_t n)
@@ -145,7 +145,7 @@ skip(struct client *c, size_t n, uint64_t now)
 	return (n);
 }
 
-/* One frame at p, of n bytes: how many it takes, or 0 when it isn't complete. */
+/* One frame at p, of n bytes: how many it takes; 0 when it isn't complete. */
 static size_t
 frame(struct client *c, const char *p, size_t n, uint64_t now)
 {

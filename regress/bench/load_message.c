@@ -22,7 +22,7 @@ static struct message {
 	uint32_t	 target;
 	uint8_t		 answered, settled;
 } *messages;
-static uint64_t	*seen, seen_words;	/* bits; for broadcasts a row a client */
+static uint64_t	*seen, seen_words;	/* bits; broadcasts: a row a client */
 static uint32_t	 begun, settled, under_way, oldest;
 
 int

@@ -20,7 +20,7 @@ def mib(value):
 def tables(result):
     head = ["connections", "private, MiB", "bytes each",
             "kernel, both ends, MiB", "bytes a pair"]
-    return [("%s: private memory of all its processes (smaps_rollup); slope %s "
+    return [("private memory of all processes of %s (smaps_rollup); slope %s "
              "bytes a connection" % (
                  name, table.number(memory.slope(seen))), head, rows(seen))
             for name, seen in result.items() if seen]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# nchan, an nginx module, is a peer of the bench.  It isn't installed, where that
-# would start a service: Debian's packages are unpacked into the build folder.
+# nchan, an nginx module, is a peer of the bench.  It isn't installed, which
+# could start a service: Debian's packages are unpacked into the build folder.
 # A peer that can't be had is left out of the table.
 set -u
 

@@ -12,10 +12,28 @@ import rounds
 import table
 
 
-def machine(data):
-    rows = [[name, str(value)] for name, value in data["machine"].items()]
-    return "## The machine\n\nMeasured on %s.\n\n%s\n" % (
-        data["date"], table.markdown(["", ""], rows))
+VARY = ("ws-gatewayd", "load before")       # from part to part
+
+
+def machines(data):
+    """The machine; one table for each, if there were several."""
+    seen = []
+    for measured in data["measured"].values():
+        machine = {k: v for k, v in measured["machine"].items()
+                   if k not in VARY}
+        if machine not in seen:
+            seen.append(machine)
+    return "## The machine\n\n" + "\n\n".join(
+        table.markdown(["", ""], [[k, str(v)] for k, v in m.items()])
+        for m in seen) + "\n"
+
+
+def footer(data, name):
+    """What may differ from part to part."""
+    m = data["measured"][name]
+    return "Measured on %s with build `%s`, at most %d rounds; load average " \
+        "before: %.1f.\n" % (m["date"], m["machine"]["ws-gatewayd"],
+                             m["rounds"], m["machine"]["load before"])
 
 
 def quick_part(result):
@@ -70,9 +88,9 @@ def main():
     folder = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else \
         pathlib.Path(__file__).resolve().parent
     out = ["# Results\n\nWritten by `results.py`; `README.md` beside says how "
-           "they are measured.\n", machine(data)]
+           "they are measured.\n", machines(data)]
     if "quick" in data:
-        out.append(quick_part(data["quick"]))
+        out += [quick_part(data["quick"]), footer(data, "quick")]
     if "growth" in data:
         (folder / "growth.svg").write_text(draw(data["growth"]))
     for name in full.PARTS:
@@ -80,6 +98,7 @@ def main():
             out.append(part(name, data[name]))
             if name == "growth":
                 out.append("![%s](growth.svg)\n" % part_growth.TITLE)
+            out.append(footer(data, name))
     (folder / "RESULTS.md").write_text("\n".join(out))
 
 

@@ -44,9 +44,9 @@ def attempt(server, scenario, **more):
 
 
 def run(scenarios, kinds, rounds, deadline=None):
-    """{scenario: {server: [result or None for each round]}}.  A round that would
-    not end before the deadline, going by the longest so far, is left out, and
-    so is any scenario past it."""
+    """{scenario: {server: [result or None for each round]}}.  A round that
+    would not end before the deadline, going by the longest so far, is left
+    out, and so is any scenario past it."""
     seen = {s["name"]: {} for s in scenarios}
     longest = 0
     for turn in range(rounds):

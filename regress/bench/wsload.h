@@ -41,7 +41,7 @@ struct client {
 
 /* One keep-alive HTTP connection that publishes. */
 struct pub {
-	uint32_t	*fifo;		/* sequence numbers that await a reply */
+	uint32_t	*fifo;		/* numbers that await a reply */
 	char		*out;
 	size_t		 nout, outcap, nin;
 	uint32_t	 head, tail;
@@ -62,7 +62,8 @@ struct usage {
 /* Of the measured phase, which starts at the sequence number "measured". */
 struct counters {
 	uint64_t	 frames, dups, reorders, misrouted, others, pub_err;
-	uint64_t	 stalls, responses, pongs, clean, noise, noise_late, last;
+	uint64_t	 stalls, responses, pongs, clean, last;
+	uint64_t	 noise, noise_late;
 };
 
 extern struct options	 o;

@@ -58,6 +58,17 @@ bench-full: release
 	    --json build/bench/full.json
 	@/usr/bin/python3 -B regress/bench/results.py build/bench/full.json
 
+# For SOAK_TIME seconds, on SOAK_BUILD; the budget only makes sense without
+# what a sanitizer needs for itself.
+SOAK_BUILD ?=	san
+SOAK_TIME ?=	600
+
+soak: deps ${SOAK_BUILD}
+	@BUILD=build/${SOAK_BUILD} regress/soak.sh soak ${SOAK_TIME}
+
+budget: deps release
+	@BUILD=build/release regress/soak.sh budget
+
 install: release
 	${INSTALL} -d ${DESTDIR}${SBINDIR} ${DESTDIR}${SYSCONFDIR} \
 	    ${DESTDIR}${MANDIR}/man8 ${DESTDIR}${MANDIR}/man5
@@ -74,5 +85,5 @@ install: release
 clean:
 	rm -rf build
 
-.PHONY: all release san echo deps run test lint fuzz bench bench-full install \
-	clean
+.PHONY: all release san echo deps run test lint fuzz bench bench-full \
+	install clean soak budget

@@ -12,12 +12,7 @@ status=0
 PYTHONDONTWRITEBYTECODE=1
 export PYTHONDONTWRITEBYTECODE
 
-# As root the daemon needs a user to drop to.
-if [ "$(id -u)" -eq 0 ] && [ "$(uname -s)" = Linux ]; then
-	id _wsgateway >/dev/null 2>&1 ||
-	    useradd --system --shell /usr/sbin/nologin \
-	    --home-dir /nonexistent _wsgateway || exit 1
-fi
+regress/user.sh || exit 1
 regress/promtool.sh || status=1
 regress/proxies.sh || status=1
 regress/mariadb.sh || status=1

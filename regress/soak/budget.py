@@ -32,7 +32,7 @@ PAYLOAD = 16 << 10
 PRIVATE = 512 << 10     # for the stuck: less often, but larger
 UNBOUNDED = "send-queue-hard 1G; send-queue-soft 1G"
 LATE = 120              # seconds more that it may take to fill the budget
-BUFFER = memoryview(bytearray(4 * MIB))
+CHUNK = 64 << 10
 
 
 def message(number):
@@ -58,14 +58,14 @@ class Reader:
     def take(self):
         """False at the end of the stream."""
         try:
-            n = self.sock.recv_into(BUFFER)
+            data = self.sock.recv(CHUNK)
         except BlockingIOError:
             return True
-        at = 0
+        at, n = 0, len(data)
         while at < n:
             number, offset = divmod(self.got, self.size)
             step = min(n - at, self.size - offset)
-            assert number < len(self.expected) and BUFFER[at:at + step] == \
+            assert number < len(self.expected) and data[at:at + step] == \
                 self.expected[number][offset:offset + step], \
                 "broadcast %d: not the bytes that were sent" % number
             at += step
@@ -85,7 +85,8 @@ class Proof:
         self.readers = []
         self.stuck = {}
         self.peak = dict.fromkeys(("parent", "engine", "store", "all"), 0)
-        self.reconnected = self.refused = self.sent = self.privates = 0
+        self.reconnected = self.away = 0
+        self.refused = self.sent = self.privates = 0
         self.closed = {"slow": 0, "memory": 0}
         self.epoll = select.epoll()
 
@@ -106,7 +107,11 @@ class Proof:
             data = sock.recv(1)     # not a byte of a message
             assert data, "no answer to the handshake: %r" % head
             head += data
-        assert head.startswith(b"HTTP/1.1 101"), head
+        if stuck and head.startswith(b"HTTP/1.1 503"):
+            self.away += 1      # no memory for one more just now
+        else:
+            assert head.startswith(b"HTTP/1.1 101"), head
+            self.reconnected += 1
         sock.setblocking(False)
         return sock
 
@@ -116,6 +121,7 @@ class Proof:
             self.epoll.register(reader.sock, select.EPOLLIN)
             self.readers.append(reader)
             self.stuck["n%d" % n] = self.connect("n%d" % n, True)
+        self.reconnected = 0
         self.by_fd = {r.sock.fileno(): r for r in self.readers}
 
     def read(self, timeout):
@@ -144,7 +150,6 @@ class Proof:
             if token not in there:
                 self.stuck[token].close()
                 self.stuck[token] = self.connect(token, True)
-                self.reconnected += 1
 
     def publish(self, http, path, document):
         """Whether it was taken: one that finds no memory is refused, and lost
@@ -221,8 +226,9 @@ class Proof:
               "lost; %d messages for the stuck; %d refused with 503" % (
                   self.sent, self.sent * self.players, self.privates,
                   self.refused))
-        print("  closed: %d slow, %d for memory; %d came back" % (
-            closed["slow"], closed["memory"], self.reconnected))
+        print("  closed: %d slow, %d for memory; %d came back, %d found no "
+              "memory" % (closed["slow"], closed["memory"], self.reconnected,
+                          self.away))
         print("  budget %.1f MiB; resident at most: %s; all when idle %.1f" % (
             self.budget / MIB, ", ".join("%s %.1f" % (name, n / MIB)
                                          for name, n in self.peak.items()),
@@ -282,7 +288,7 @@ def main():
     budget = (int(sys.argv[3]) if len(sys.argv) > 3 else 256) * MIB
     prove("defaults", players, seconds, budget)
     # Half of the broadcasts fit, beside what a connection and its queue need.
-    shared = players * 2048 + seconds * RATE // players * PAYLOAD // 2
+    shared = players * 6144 + seconds * RATE // players * PAYLOAD // 2
     prove("shared", players, seconds, shared, UNBOUNDED)
     prove("own", players, seconds, budget, UNBOUNDED,
           6 * budget / seconds / PRIVATE)

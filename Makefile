@@ -23,7 +23,8 @@ san:
 	    OPT_CFLAGS="-O1 -g ${SAN_CFLAGS}" \
 	    HARDEN_CFLAGS="-fstack-protector-strong -fPIE" \
 	    SANDBOX_EXTRA=sandbox_linux_sanitizer.o \
-	    UNIT_TESTS="`echo ${UNIT_TESTS}`" all unit ws-gatewayd-echo
+	    UNIT_TESTS="`echo ${UNIT_TESTS}`" all unit ws-gatewayd-echo \
+	    ws-gatewayd-fault
 
 # Packages by name; without root it says what to run.
 deps:
@@ -32,9 +33,10 @@ deps:
 run: deps release
 	@regress/run.sh build/release
 
-# Only the tests have a use for a daemon that echoes.
+# Only the tests have a use for a daemon that echoes, or runs out of memory.
 echo: release
-	@cd build/release && ${MAKE} -f ../../build.mk ws-gatewayd-echo
+	@cd build/release && ${MAKE} -f ../../build.mk ws-gatewayd-echo \
+	    ws-gatewayd-fault
 
 test: deps release echo san
 	@regress/test.sh

@@ -24,7 +24,7 @@ PARENT_OBJS =	address.o conf.o conf_database.o conf_send.o conf_set.o \
 		daemonize.o flags.o logfile.o parent_children.o parent_listen.o parent_loop.o \
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o selftest.o settings.o unixsock.o
-PROC_OBJS =	clock.o ipc.o proc.o
+PROC_OBJS =	clock.o event_want.o ipc.o proc.o
 ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
 		control_show.o control_token.o endpoint.o engine.o frame.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \
@@ -69,6 +69,21 @@ ws-gatewayd-echo: gatewayd.o ${ECHO_OBJS} ${LIB_OBJS}
 echo_session_data.o: ${TOP}/regress/echo/session_data.c
 	@echo "cc $@"
 	@${CC} ${ALL_CFLAGS} -c -o $@ ${TOP}/regress/echo/session_data.c
+
+# The daemon with an allocator and a wall clock that a test can spoil.
+FAULT_CFLAGS =	-fno-sanitize=all -fno-builtin
+FAULT_LDFLAGS =	-Wl,--wrap=seccomp_init -Wl,--wrap=seccomp_release
+
+ws-gatewayd-fault: gatewayd.o fault.o ${DAEMON_OBJS} ${LIB_OBJS}
+	@echo "link $@"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} ${FAULT_LDFLAGS} -o $@ gatewayd.o fault.o \
+	    ${DAEMON_OBJS} ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} \
+	    ${MYSQL_LIBS}
+
+fault.o: ${TOP}/regress/fault/fault.c
+	@echo "cc $@"
+	@${CC} ${ALL_CFLAGS} ${FAULT_CFLAGS} -c -o $@ \
+	    ${TOP}/regress/fault/fault.c
 
 # Everything but the main programs, for the tests.
 libtest.a: ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}

@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@
 
 /* What the headers of a stable distribution do not know yet. */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define FILTER_ROOM	(1024 * 1024)	/* bytes, several times over */
 #define LANDLOCK_ACCESS_FS_TRUNCATE		(1ULL << 14)
 #endif
 #ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
@@ -540,6 +542,20 @@ filter_fill(scmp_filter_ctx ctx, const struct role *role)
 	return (rc);
 }
 
+/*
+ * libseccomp (2.5) that runs out of memory may crash, or leave a rule out and
+ * say nothing: it is not started with less than it can need.
+ */
+static void
+filter_room(void)
+{
+	void	*room;
+
+	if ((room = malloc(FILTER_ROOM)) == NULL)
+		fatal("sandbox: a seccomp filter");
+	free(room);
+}
+
 static void
 filter_enter(const struct role *role, enum sandbox_mode mode)
 {
@@ -554,6 +570,7 @@ filter_enter(const struct role *role, enum sandbox_mode mode)
 		lacking(mode, "seccomp", errno);
 		return;
 	}
+	filter_room();
 	if ((ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)) == NULL)
 		fatalx("sandbox: cannot make a seccomp filter");
 	if ((rc = filter_fill(ctx, role)) < 0)

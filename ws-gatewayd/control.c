@@ -135,7 +135,7 @@ client_send(struct client *c, uint32_t type, const void *data, size_t len)
 		event_active(&c->ev_write, EV_WRITE, 0);
 		return;
 	}
-	event_add(&c->ev_write, NULL);
+	event_want(&c->ev_write, NULL);
 }
 
 void
@@ -144,7 +144,7 @@ client_end(struct client *c)
 	c->state = CLIENT_ENDING;
 	monitor_update();
 	event_del(&c->ev_read);
-	event_add(&c->ev_write, NULL);
+	event_want(&c->ev_write, NULL);
 	client_touch(c);
 }
 
@@ -310,7 +310,7 @@ client_on_write(evutil_socket_t fd, short what, void *arg)
 		client_touch(c);
 	/* Even with an empty queue: the next piece is for the next turn. */
 	if (client_queued(c) > 0 || c->more != NULL)
-		event_add(&c->ev_write, NULL);
+		event_want(&c->ev_write, NULL);
 }
 
 /* One too many: say so, as far as the socket takes it. */
@@ -364,7 +364,7 @@ static void
 accept_again(struct timer *timer)
 {
 	(void)timer;
-	event_add(&listen_event, NULL);
+	event_want(&listen_event, NULL);
 }
 
 static void

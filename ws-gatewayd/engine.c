@@ -302,6 +302,7 @@ static void
 store_gone(struct ipc *ipc)
 {
 	ipc_close(ipc);
+	lookup_store_gone();
 	timer_set(&gone_timer, GONE_GRACE, store_gone_late);
 }
 

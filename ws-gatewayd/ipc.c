@@ -57,7 +57,7 @@ ipc_on_write(int fd, short what, void *arg)
 		return;
 	}
 	if (imsgbuf_queuelen(&ipc->ibuf) > 0)
-		event_add(&ipc->ev_write, NULL);
+		event_want(&ipc->ev_write, NULL);
 }
 
 static void
@@ -70,6 +70,9 @@ ipc_on_read(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	n = imsgbuf_read(&ipc->ibuf);
+	/* The peer is well, and what it says must not be lost. */
+	if (n == -1 && errno == ENOMEM)
+		fatal("a message of another process");
 	if (n != 1) {
 		ipc_gone(ipc);
 		return;
@@ -80,6 +83,8 @@ ipc_on_read(int fd, short what, void *arg)
 		if (ipc->dead == IPC_CLOSED)
 			return;
 	}
+	if (n == -1 && errno == ENOMEM)
+		fatal("a message of another process");
 	if (n == -1)
 		ipc_gone(ipc);
 }
@@ -124,18 +129,19 @@ ipc_close(struct ipc *ipc)
 	ipc->dead = IPC_CLOSED;
 }
 
-static void
+static int
 ipc_sendv(struct ipc *ipc, uint32_t type, uint32_t id, int fd,
     const struct iovec *iov, int iovcnt)
 {
 	if (ipc->dead != IPC_ALIVE) {
 		if (fd != -1)
 			close(fd);
-		return;
+		return (0);
 	}
 	if (imsg_composev(&ipc->ibuf, type, id, 0, fd, iov, iovcnt) == -1)
-		fatal("imsg_composev: message %u", type);
-	event_add(&ipc->ev_write, NULL);
+		return (-1);
+	event_want(&ipc->ev_write, NULL);
+	return (0);
 }
 
 /* An iovec has no const, and is only read from here. */
@@ -156,16 +162,17 @@ ipc_send(struct ipc *ipc, uint32_t type, uint32_t id, int fd,
 {
 	struct iovec	iov = ipc_part(data, len);
 
-	ipc_sendv(ipc, type, id, fd, &iov, 1);
+	if (ipc_sendv(ipc, type, id, fd, &iov, 1) == -1)
+		fatal("a message for another process (%u)", type);
 }
 
-void
-ipc_send2(struct ipc *ipc, uint32_t type, uint32_t id,
-    const void *a, size_t alen, const void *b, size_t blen)
+int
+ipc_try(struct ipc *ipc, uint32_t type, const void *a, size_t alen,
+    const void *b, size_t blen)
 {
 	struct iovec	iov[2] = { ipc_part(a, alen), ipc_part(b, blen) };
 
-	ipc_sendv(ipc, type, id, -1, iov, 2);
+	return (ipc_sendv(ipc, type, 0, -1, iov, 2));
 }
 
 uint32_t

@@ -64,6 +64,7 @@ static size_t			 nbatch;
 static uint32_t			 next_id;
 static uint64_t			 heard;		/* of the store, when; ms */
 static int			 missed;	/* an answer, since then */
+static int			 gone;
 
 static int
 token_cmp(const struct lookup *a, const struct lookup *b)
@@ -157,7 +158,8 @@ lookup_start(struct conn *c, enum token_kind kind, const uint8_t *token,
 	key.ask.len = (uint8_t)len;
 	memcpy(key.ask.token, token, len);
 	if ((l = RB_FIND(token_tree, &tokens, &key)) == NULL) {
-		if (metrics.lookups_pending >= engine.conf.max_lookups ||
+		if (gone ||
+		    metrics.lookups_pending >= engine.conf.max_lookups ||
 		    ipc_queued(lookup_store) >= MAX_UNSENT)
 			return (-1);
 		if ((l = malloc(sizeof(*l))) == NULL)
@@ -216,6 +218,19 @@ lookup_flush(void)
 	    nbatch * sizeof(batch[0]));
 	explicit_bzero(batch, nbatch * sizeof(batch[0]));
 	nbatch = 0;
+}
+
+void
+lookup_store_gone(void)
+{
+	struct lookup	*l;
+
+	gone = 1;
+	explicit_bzero(batch, nbatch * sizeof(batch[0]));
+	nbatch = 0;
+	while ((l = TAILQ_FIRST(&pending)) != NULL)
+		lookup_finish(l, STORE_ERROR, NULL);
+	timer_cancel(&timeout);
 }
 
 int

@@ -35,6 +35,9 @@ void	lookup_flush(void);
  */
 int	lookup_silent(void);
 
+/* Nobody will answer any more: who waits is told, who asks is refused. */
+void	lookup_store_gone(void);
+
 /* The store's messages. */
 void	lookup_result(struct imsg *);
 

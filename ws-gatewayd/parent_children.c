@@ -85,7 +85,8 @@ child_exec(const struct parent *p, enum proc_id id, int fd)
 		_exit(1);
 	closefrom(PROC_FD + 1);
 	strlcpy(name, proc_name(id), sizeof(name));
-	argv[0] = strdup(p->self);
+	if ((argv[0] = strdup(p->self)) == NULL)
+		_exit(1);
 	argv[1] = mode;
 	argv[2] = name;
 	argv[3] = NULL;

@@ -173,7 +173,7 @@ on_stat(int fd, short what, void *arg)
 	procstat_read(&usage.stat);
 	ipc_send(&p->child[PROC_ENGINE].ipc, IMSG_PROCSTAT, 0, -1, &usage,
 	    sizeof(usage));
-	event_add(p->ev_stat, &period);
+	event_want(p->ev_stat, &period);
 }
 
 /* Either it starts too slowly or it stops too slowly. */
@@ -224,7 +224,7 @@ parent_start_loop(struct parent *p)
 	logfile_attach(p->base);
 	add_events(p);
 	parent_start_children(p, dispatch);
-	event_add(p->ev_kill, &limit);
+	event_want(p->ev_kill, &limit);
 	event_base_dispatch(p->base);
 	if (p->refusal[0] != '\0')
 		parent_refuse("%s", p->refusal);

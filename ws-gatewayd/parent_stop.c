@@ -41,7 +41,7 @@ parent_stop(struct parent *p, int exit_code)
 		return;
 	p->phase = PARENT_STOPPING;
 	p->exit_code = exit_code;
-	event_add(p->ev_kill, exit_code == 0 ? &stop_limit : &broken_limit);
+	event_want(p->ev_kill, exit_code == 0 ? &stop_limit : &broken_limit);
 	stop_next(p);
 }
 
@@ -55,7 +55,7 @@ parent_stop_overdue(struct parent *p)
 			log_warnx("%s took too long to stop and is killed",
 			    proc_name(id));
 			kill(p->child[id].pid, SIGKILL);
-			event_add(p->ev_kill, &next_limit);
+			event_want(p->ev_kill, &next_limit);
 			return;
 		}
 }

@@ -20,11 +20,13 @@
 #include "proc.h"
 
 #define PROC_MAXLOG	1000	/* messages to the parent, then logs are lost */
+#define LAST_ROOM	32768	/* bytes; more than two messages are */
 
 struct ipc	proc_parent;
 
 static void	(*child_dispatch)(struct ipc *, struct imsg *);
 static struct event	 lost_event;
+static void		*last_room;	/* for the last words */
 static uint64_t	 lost;		/* log lines, not yet told of */
 static uint64_t	 lost_ever;
 
@@ -43,29 +45,49 @@ proc_name(enum proc_id id)
 	}
 }
 
+/* Told of later; the timer is set again should it have failed. */
+static void
+proc_log_lose(void)
+{
+	static const struct timeval later = { 1, 0 };
+
+	lost++;
+	lost_ever++;
+	if (!event_pending(&lost_event, EV_TIMEOUT, NULL))
+		event_add(&lost_event, &later);
+}
+
 /*
- * Lines go to the parent, who is never waited for: behind a long queue they
- * are lost and counted.  A fatal one is why the process ends, which is also
- * what a parent that waits for IMSG_READY wants to know.
+ * Why the process ends, which is also what a parent that waits for IMSG_READY
+ * wants to know.  That may be that there is no memory.
+ */
+static void
+proc_last_words(uint32_t level, const char *line, size_t len, const char *msg)
+{
+	free(last_room);
+	last_room = NULL;
+	if (ipc_try(&proc_parent, IMSG_LOG, &level, sizeof(level), line,
+	    len) == -1 || ipc_try(&proc_parent, IMSG_REFUSE, msg, strlen(msg),
+	    NULL, 0) == -1)
+		fprintf(stderr, "%s: %s\n", getprogname(), msg);
+	ipc_flush(&proc_parent);
+}
+
+/*
+ * Lines go to the parent, who is never waited for: behind a long queue, or
+ * without memory, they are lost and counted.
  */
 static void
 proc_log_sink(enum log_level level, const char *line, size_t len,
     const char *msg)
 {
-	static const struct timeval later = { 1, 0 };
-	uint32_t		 l = level;
+	uint32_t	l = level;
 
-	if (level != LOGL_FATAL && ipc_queued(&proc_parent) >= PROC_MAXLOG) {
-		lost_ever++;
-		if (lost++ == 0)
-			event_add(&lost_event, &later);
-		return;
-	}
-	ipc_send2(&proc_parent, IMSG_LOG, 0, &l, sizeof(l), line, len);
-	if (level == LOGL_FATAL) {
-		ipc_send(&proc_parent, IMSG_REFUSE, 0, -1, msg, strlen(msg));
-		ipc_flush(&proc_parent);
-	}
+	if (level == LOGL_FATAL)
+		proc_last_words(l, line, len, msg);
+	else if (ipc_queued(&proc_parent) >= PROC_MAXLOG ||
+	    ipc_try(&proc_parent, IMSG_LOG, &l, sizeof(l), line, len) == -1)
+		proc_log_lose();
 }
 
 uint64_t
@@ -84,7 +106,7 @@ proc_on_lost(int fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (ipc_queued(&proc_parent) >= PROC_MAXLOG / 2) {
-		event_add(&lost_event, &later);
+		event_want(&lost_event, &later);
 		return;
 	}
 	lost = 0;
@@ -148,6 +170,8 @@ proc_child_init(const char *title,
 	procstat_init();
 	if ((base = event_base_new()) == NULL)
 		errx(1, "event_base_new failed");
+	if ((last_room = malloc(LAST_ROOM)) == NULL)
+		err(1, NULL);
 	child_dispatch = dispatch;
 	event_assign(&lost_event, base, -1, 0, proc_on_lost, NULL);
 	ipc_init(&proc_parent, base, PROC_FD, proc_on_message,

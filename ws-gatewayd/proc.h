@@ -200,9 +200,14 @@ void	ipc_close(struct ipc *);
 /* Queue a message; FD (or -1) is owned by the ipc then.  Fatal without memory. */
 void	ipc_send(struct ipc *, uint32_t type, uint32_t id, int fd,
 	    const void *data, size_t len);
-/* Two parts, one message. */
-void	ipc_send2(struct ipc *, uint32_t type, uint32_t id,
-	    const void *, size_t, const void *, size_t);
+/* Two parts, one message; -1 without memory. */
+int	ipc_try(struct ipc *, uint32_t type, const void *, size_t,
+	    const void *, size_t);
+/*
+ * event_add(3) where nobody could go on without: the process ends, before it
+ * waits for ever.
+ */
+void	event_want(struct event *, const struct timeval *);
 /* Messages not yet written. */
 uint32_t ipc_queued(struct ipc *);
 /* Write what is queued, blocking; for the last words before an exit. */

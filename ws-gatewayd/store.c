@@ -43,7 +43,7 @@ engine_gone(struct ipc *ipc)
 
 	ipc_close(ipc);
 	event_assign(&gone_event, store.base, -1, 0, on_gone_timeout, NULL);
-	event_add(&gone_event, &grace);
+	event_want(&gone_event, &grace);
 }
 
 static void

@@ -45,7 +45,7 @@ wake(uint64_t ms)
 
 	tv.tv_sec = (time_t)(ms / 1000);
 	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-	event_add(&run_event, &tv);
+	event_want(&run_event, &tv);
 }
 
 static void

@@ -116,7 +116,7 @@ reopen_later(void)
 	tv.tv_sec = (time_t)(ms / 1000);
 	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
 	if (event_initialized(&reopen_event))
-		event_add(&reopen_event, &tv);
+		event_want(&reopen_event, &tv);
 }
 
 void
@@ -241,5 +241,5 @@ store_state_start(void)
 	tell_usage();
 	event_assign(&reopen_event, store.base, -1, 0, on_reopen, NULL);
 	event_assign(&tick_event, store.base, -1, EV_PERSIST, on_tick, NULL);
-	event_add(&tick_event, &tick);
+	event_want(&tick_event, &tick);
 }

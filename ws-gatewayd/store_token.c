@@ -37,7 +37,7 @@ wake(long ms)
 {
 	struct timeval	tv = { 0, ms * 1000 };
 
-	event_add(&job_event, &tv);
+	event_want(&job_event, &tv);
 }
 
 static void

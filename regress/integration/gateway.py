@@ -159,6 +159,10 @@ class Gateway:
     def start(self):
         self.launch()
         self.wait_log(lambda l: l.get("msg") == "started")
+        return self.start_known()
+
+    def start_known(self):
+        """It has started: where it listens."""
         for line in self.log():
             if line.get("msg") == "listening" and self.port is None:
                 address = line["address"]

@@ -1,11 +1,15 @@
 """Log lines: contract, section 7."""
+import contextlib
 import json
+import os
 import re
 import socket
+import subprocess
 
 import pytest
 
 from gateway import wait_for
+from rawhttp import RawHTTP, post
 from rawws import Refused
 
 
@@ -172,3 +176,71 @@ def test_level(start, folder):
     assert line["level"] == "warn"
     g.stop()
     assert {l["level"] for l in g.log()} == {"warn"}
+
+
+@pytest.fixture
+def small_disk(folder):
+    """A file system of 64 KiB."""
+    path = folder.path / "disk"
+    path.mkdir()
+    if os.getuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs",
+             str(path)], capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.mark.parametrize("requests", [300, 3000], ids=["kept", "lost"])
+def test_full_disk(start, small_disk, requests):
+    """The daemon goes on; when there is room again, so does the log: with
+    every line that it could keep, and one that says how many it could not."""
+    path = small_disk / "gateway.log"
+    filler = small_disk / "filler"
+    g = start('log file "%s"\npublishers { rate-limit 0 }' % path, wait=False)
+    g.add_token("s1", subject="server-1", server=True)
+    g.launch()
+    wait_for(lambda: path.exists() and '"started"' in path.read_text(),
+             "the start")
+    g.port = next(int(json.loads(l)["address"].rsplit(":", 1)[1])
+                  for l in path.read_text().splitlines() if "listening" in l)
+    with open(filler, "wb", buffering=0) as f, \
+            contextlib.suppress(OSError):
+        while True:
+            f.write(b"x" * 512)
+    with RawHTTP(g) as server:
+        for n in range(requests):
+            status = server.ask(post(
+                "/broadcast", b'{"event":"line-%d"}' % n)).status
+            assert status == 200
+    assert os.statvfs(small_disk).f_bavail == 0
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)],
+                   check=True)
+    g.broadcast("last", 1)
+
+    def after():
+        text = path.read_text()
+        return text.endswith("\n") and ('"event":"last"' in text
+                                        or "lines were lost" in text)
+    wait_for(after, "the log goes on")
+    got = [json.loads(line) for line in path.read_text().splitlines()]
+    lost = [l["msg"] for l in got if "were lost" in l["msg"]]
+    seen = [int(l["event"][5:]) for l in got
+            if l.get("event", "").startswith("line-")]
+    assert seen == list(range(len(seen))), "a gap in what was kept"
+    if requests == 300:
+        assert not lost and len(seen) == requests
+    else:
+        assert len(lost) == 1
+        assert int(lost[0].split()[0]) >= requests - len(seen) > 0
+        g.broadcast("more", 1)
+        wait_for(lambda: '"event":"more"' in path.read_text(), "a line more")
+
+
+def test_disk_that_stays_full(start):
+    g = start('log file "/dev/full"\nlisten on "127.0.0.1:0"', listen=None,
+              wait=False)
+    g.launch()
+    wait_for(lambda: g.control.exists() and
+             g.ctl("show", "stats", check=False).returncode == 0, "the start")
+    assert g.stop() == 0

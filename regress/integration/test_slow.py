@@ -5,7 +5,8 @@ import time
 import pytest
 
 from gateway import LIMIT, wait_for
-from rawws import PING, RawWS, frame
+from rawhttp import RawHTTP, post
+from rawws import PING, TEXT, RawWS, frame
 
 SLOW = 'ws_connections_closed_total{reason="slow"}'
 
@@ -164,3 +165,61 @@ def test_who_pings_and_does_not_read_is_bounded(start):
     assert top < 128 * 1024
     assert g.request("GET", "/healthz")[0] == 200
     ws.abort()
+
+
+def tiny(gateway):
+    """A connection with the smallest buffers that the kernel gives."""
+    sock = socket.socket()
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        sock.setsockopt(socket.SOL_SOCKET, option, 1)
+    sock.settimeout(60)
+    sock.connect(("127.0.0.1", gateway.port))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < 8192
+    return sock
+
+
+class Tiny:
+    """What RawWS.connect() and RawHTTP ask for a socket."""
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+
+    def socket(self, limit):
+        del limit
+        return tiny(self.gateway)
+
+
+def test_smallest_socket_buffers(start):
+    """Large messages arrive whole and in order, to one and to all; so do
+    those of a server whose own buffers are such, and its answers."""
+    g = bounded(start, "send-queue-hard 16M; send-queue-soft 16M", players=2)
+    players = [RawWS.connect(Tiny(g), "p%d" % i) for i in range(2)]
+    server = RawHTTP(Tiny(g))
+    sizes = (1, 125, 126, 65535, 65536, 100000)
+    for path in ("/publish", "/broadcast"):
+        for n, size in enumerate(sizes):
+            payload = bytes(0x61 + (n + i) % 26 for i in range(26))
+            payload = (payload * (size // 26 + 1))[:size]
+            body = b'{"player_id":"0","event":"e","payload":"%s"}' % payload \
+                if path == "/publish" else \
+                b'{"event":"e","payload":"%s"}' % payload
+            assert server.ask(post(path, body)).status == 200
+            for ws in players[:1] if path == "/publish" else players:
+                opcode, data = ws.recv()
+                assert opcode == TEXT
+                assert data == b'{"event":"e","payload":"%s"}' % payload
+    # All in the queue at once.
+    for n in range(5):
+        body = '{"player_id":"0","event":"e","payload":"%s"}' % (
+            str(n) * 60000)
+        assert server.ask(post("/publish", body.encode())).status == 200
+    for n in range(5):
+        assert players[0].recv_text() == \
+            '{"event":"e","payload":"%s"}' % (str(n) * 60000)
+    # What players say comes in as small pieces, and is dropped whole.
+    players[0].sock.sendall(frame(TEXT, b"x" * 30000))
+    for ws in players:
+        ws.settle()
+        ws.close()
+    assert g.metrics()[SLOW] == 0

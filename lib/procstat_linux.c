@@ -1,15 +1,14 @@
 /*
- * The figures of a process from /proc, through descriptors that are opened
- * while it may still open something: they stay readable after a chroot, a
- * change of identity and the sandbox.
+ * The figures of a process from /proc/self/status, through a descriptor that is
+ * opened while it may still open something: it stays readable after a chroot, a
+ * change of identity and the sandbox.  It must be of a file: one of a folder
+ * outside would be a way out of the chroot.
  */
 #include <sys/types.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,9 @@
 
 #include "procstat.h"
 
-static int	fd_stat = -1, fd_statm = -1, fd_fds = -1;
+#define CHUNK	512		/* descriptors of one poll(2) */
+
+static int	fd_status = -1;
 static double	start_time;
 
 /* The text of a file of /proc from its start; -1 when it can't be had. */
@@ -31,6 +32,17 @@ read_text(int fd, char *buf, size_t size)
 		return (-1);
 	buf[n] = '\0';
 	return (0);
+}
+
+/* The number behind NAME, which has a newline before and a colon behind. */
+static uint64_t
+status_field(const char *text, const char *name)
+{
+	const char	*p;
+
+	if ((p = strstr(text, name)) == NULL)
+		return (0);
+	return (strtoull(p + strlen(name), NULL, 10));
 }
 
 /*
@@ -79,50 +91,47 @@ procstat_init(void)
 {
 	char	 buf[1024];
 	double	 btime;
+	int	 fd;
 
-	if (fd_stat != -1)
-		close(fd_stat);
-	if (fd_statm != -1)
-		close(fd_statm);
-	if (fd_fds != -1)
-		close(fd_fds);
-	fd_stat = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	fd_statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	fd_fds = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd_status != -1)
+		close(fd_status);
+	fd_status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 
 	start_time = 0;
+	if ((fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC)) == -1)
+		return;
 	if ((btime = boot_time()) != 0 &&
-	    read_text(fd_stat, buf, sizeof(buf)) == 0)
+	    read_text(fd, buf, sizeof(buf)) == 0)
 		start_time = btime + (double)stat_field(buf, 22) /
 		    (double)sysconf(_SC_CLK_TCK);
+	close(fd);
 }
 
 /*
- * Count with the system call: readdir(3) would want a DIR, made with calls
- * that the sandbox does not know.
+ * The kernel says of each number below SIZE, that of its table, whether it is
+ * open.  LIMIT, of open files, is also that of the numbers that it takes.
  */
 static uint64_t
-count_fds(void)
+count_fds(uint64_t size, uint64_t limit)
 {
-	/* The alignment that the records want. */
-	union {
-		struct dirent64	 entry;
-		char		 bytes[4096];
-	}			 buf;
-	const struct dirent64	*d;
-	uint64_t		 count = 0;
-	long			 n, off;
+	struct pollfd	 pfd[CHUNK];
+	uint64_t	 first, count = 0;
+	nfds_t		 i, n, max;
 
-	if (fd_fds == -1 || lseek(fd_fds, 0, SEEK_SET) == -1)
-		return (0);
-	while ((n = syscall(SYS_getdents64, fd_fds, &buf, sizeof(buf))) > 0) {
-		for (off = 0; off < n; off += d->d_reclen) {
-			d = (const void *)(buf.bytes + off);
-			if (d->d_name[0] != '.')
-				count++;
+	max = limit < CHUNK ? (nfds_t)limit : CHUNK;
+	for (first = 0; max > 0 && first < size; first += n) {
+		n = size - first < max ? (nfds_t)(size - first) : max;
+		for (i = 0; i < n; i++) {
+			pfd[i].fd = (int)(first + i);
+			pfd[i].events = 0;
 		}
+		if (poll(pfd, n, 0) == -1)
+			return (0);
+		for (i = 0; i < n; i++)
+			if ((pfd[i].revents & POLLNVAL) == 0)
+				count++;
 	}
-	return (n == -1 ? 0 : count);
+	return (count);
 }
 
 void
@@ -130,8 +139,7 @@ procstat_read(struct procstat *ps)
 {
 	struct rusage		 ru;
 	struct rlimit		 rl;
-	char			 buf[1024], *end;
-	uint64_t		 page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char			 buf[4096];
 
 	memset(ps, 0, sizeof(*ps));
 	ps->start_time = start_time;
@@ -140,11 +148,13 @@ procstat_read(struct procstat *ps)
 		    ru.ru_stime.tv_sec) + (double)(ru.ru_utime.tv_usec +
 		    ru.ru_stime.tv_usec) / 1e6;
 	}
-	if (read_text(fd_statm, buf, sizeof(buf)) == 0) {
-		ps->virtual_bytes = strtoull(buf, &end, 10) * page;
-		ps->resident_bytes = strtoull(end, NULL, 10) * page;
-	}
-	ps->open_fds = count_fds();
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY)
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	if (rl.rlim_cur != RLIM_INFINITY)
 		ps->max_fds = rl.rlim_cur;
+	if (read_text(fd_status, buf, sizeof(buf)) == -1)
+		return;
+	ps->virtual_bytes = status_field(buf, "\nVmSize:") * 1024;
+	ps->resident_bytes = status_field(buf, "\nVmRSS:") * 1024;
+	ps->open_fds = count_fds(status_field(buf, "\nFDSize:"), rl.rlim_cur);
 }

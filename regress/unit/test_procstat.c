@@ -134,22 +134,69 @@ test_again(void **state)
 	assert_int_equal(one.open_fds, two.open_fds);
 }
 
-/* More entries than one system call returns. */
+/* What is kept open must not lead out of a chroot. */
+static void
+test_no_folder(void **state)
+{
+	struct procstat	 ps;
+	struct stat	 st;
+	int		 fd, before, after = 0, folders = 0;
+
+	(void)state;
+	procstat_init();
+	procstat_read(&ps);
+	before = (int)ps.open_fds;
+	for (fd = 0; fd < 1024; fd++) {
+		if (fstat(fd, &st) == -1)
+			continue;
+		after++;
+		folders += S_ISDIR(st.st_mode);
+	}
+	assert_int_equal(folders, 0);
+	assert_int_equal(before, after);
+}
+
+/* With numbers that are over a limit which was lowered later. */
+static void
+test_low_limit(void **state)
+{
+	struct procstat	 before, after;
+	struct rlimit	 old, low;
+	int		 fds[100], i;
+
+	(void)state;
+	procstat_init();
+	for (i = 0; i < 100; i++)
+		assert_int_not_equal(fds[i] = dup(0), -1);
+	procstat_read(&before);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	low.rlim_cur = 7;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	procstat_read(&after);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	for (i = 0; i < 100; i++)
+		close(fds[i]);
+	assert_int_equal(after.open_fds, before.open_fds);
+	assert_int_equal(after.max_fds, 7);
+}
+
+/* More than one system call looks at. */
 static void
 test_many(void **state)
 {
 	struct procstat	 before, after;
-	int		 fds[500], i;
+	int		 fds[900], i;
 
 	(void)state;
 	procstat_init();
 	procstat_read(&before);
-	for (i = 0; i < 500; i++)
+	for (i = 0; i < 900; i++)
 		assert_int_not_equal(fds[i] = dup(0), -1);
 	procstat_read(&after);
-	for (i = 0; i < 500; i++)
+	for (i = 0; i < 900; i++)
 		close(fds[i]);
-	assert_int_equal(after.open_fds, before.open_fds + 500);
+	assert_int_equal(after.open_fds, before.open_fds + 900);
 }
 
 static void
@@ -209,6 +256,8 @@ main(void)
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_no_folder),
+		cmocka_unit_test(test_low_limit),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_confined),
 	};

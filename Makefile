@@ -24,7 +24,7 @@ san:
 	    HARDEN_CFLAGS="-fstack-protector-strong -fPIE" \
 	    SANDBOX_EXTRA=sandbox_linux_sanitizer.o \
 	    UNIT_TESTS="`echo ${UNIT_TESTS}`" all unit ws-gatewayd-echo \
-	    ws-gatewayd-fault
+	    ws-gatewayd-fault ws-gatewayd-leak
 
 # Packages by name; without root it says what to run.
 deps:

@@ -85,6 +85,17 @@ fault.o: ${TOP}/regress/fault/fault.c
 	@${CC} ${ALL_CFLAGS} ${FAULT_CFLAGS} -c -o $@ \
 	    ${TOP}/regress/fault/fault.c
 
+# The daemon with a leak in each process, for the proof that it is noticed.
+ws-gatewayd-leak: gatewayd.o leak.o ${DAEMON_OBJS} ${LIB_OBJS}
+	@echo "link $@"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o leak.o \
+	    ${DAEMON_OBJS} ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} \
+	    ${MYSQL_LIBS}
+
+leak.o: ${TOP}/regress/leak/leak.c
+	@echo "cc $@"
+	@${CC} ${ALL_CFLAGS} -c -o $@ ${TOP}/regress/leak/leak.c
+
 # Everything but the main programs, for the tests.
 libtest.a: ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS}
 	@rm -f $@

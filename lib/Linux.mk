@@ -1,7 +1,8 @@
 # What Linux needs: libbsd for what OpenBSD's libc has, our own imsg, seccomp
 # and Landlock.
 PLATFORM_OBJS =	imsg.o platform_linux.o procstat_linux.o sandbox_linux.o \
-		${SANDBOX_EXTRA} control_path_linux.o watch_linux.o
+		sandbox_linux_calls.o ${SANDBOX_EXTRA} control_path_linux.o \
+		watch_linux.o
 SANDBOX_EXTRA =	sandbox_linux_release.o
 
 PLATFORM_CFLAGS != pkg-config --cflags libbsd-overlay libevent_core sqlite3 \

@@ -45,12 +45,16 @@ void	sandbox_enter(enum sandbox_role, enum sandbox_mode,
 
 /*
  * Before sandbox_enter(): the one TCP port that SANDBOX_STORE_NET may connect
- * to, where the platform can tell ports apart.  0 for none.
+ * to, where the platform can tell ports apart.  0 for none: its server is at a
+ * socket in the file system.
  */
 void	sandbox_keep_port(uint16_t);
 
 /* What is in force, for logs: "pledge, unveil" or "seccomp, landlock 4". */
 const char *sandbox_describe(void);
+
+/* What a role may call, a line each, for the hidden self-test to print. */
+void	sandbox_list(enum sandbox_role, void (*emit)(const char *line));
 
 /*
  * Whether a wait status says that the sandbox killed the process; the name of

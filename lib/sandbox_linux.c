@@ -1,26 +1,21 @@
 /*
  * Confinement on Linux: no_new_privs, then Landlock for files, network and
- * signals, then a seccomp list of the system calls that a role makes.  Anything
- * else kills the process.  The lists are for 64-bit machines.
+ * signals, then a seccomp filter with the list of the system calls that a role
+ * makes (sandbox_linux_calls.c).  Anything else kills the process.
  */
 #include <sys/types.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -68,153 +63,9 @@ struct ruleset {
     LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |	\
     LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 
-/* A call that is allowed when (argument & mask) == value. */
-struct rule {
-	int		 nr;
-	unsigned int	 arg;
-	uint64_t	 mask;
-	uint64_t	 value;
-};
-
 struct role {
-	const char		*name;
-	const int		*calls;
-	size_t			 ncalls;
-	const struct rule	*rules;
-	size_t			 nrules;
-	uint64_t		 scoped;
-};
-
-#define NITEMS(x)	(sizeof(x) / sizeof((x)[0]))
-#define INT_ARG		0xffffffffULL	/* the kernel reads an int of it */
-
-/* Memory, time, signals, loop, and descriptors that are there already. */
-static const int calls_common[] = {
-	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres),
-	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(nanosleep),
-	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-	SCMP_SYS(futex), SCMP_SYS(getrandom),
-	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid),
-	SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid),
-	SCMP_SYS(getegid),
-	SCMP_SYS(getrusage),
-	SCMP_SYS(sysinfo),		/* qsort(3) sizes its buffer by it */
-	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev),
-	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(lseek),
-	SCMP_SYS(poll), SCMP_SYS(ppoll),
-	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_pwait2),
-	SCMP_SYS(exit), SCMP_SYS(exit_group),
-};
-
-static const struct rule rules_common[] = {
-	{ SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
-	{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
-	{ SCMP_SYS(fcntl), 1, INT_ARG, F_GETFL },
-	{ SCMP_SYS(fcntl), 1, INT_ARG, F_SETFL },
-	{ SCMP_SYS(fcntl), 1, INT_ARG, F_GETFD },
-	{ SCMP_SYS(fcntl), 1, INT_ARG, F_SETFD },
-	{ SCMP_SYS(fcntl), 1, INT_ARG, F_DUPFD_CLOEXEC },
-	{ SCMP_SYS(ioctl), 1, INT_ARG, FIONREAD },
-	/* A C library's fstat(3) may be this one. */
-	{ SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
-	{ SCMP_SYS(statx), 2, AT_EMPTY_PATH, AT_EMPTY_PATH },
-};
-
-/*
- * The configuration is read again, the log file opened again, pid file and
- * sockets are removed; children are ended and reaped.  Which files, is for
- * Landlock to say.
- */
-static const int calls_parent[] = {
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(newfstatat), SCMP_SYS(statx),
-	SCMP_SYS(unlink), SCMP_SYS(unlinkat),
-	SCMP_SYS(pread64), SCMP_SYS(getdents64),	/* procstat */
-	SCMP_SYS(wait4), SCMP_SYS(waitid),
-};
-
-static const struct rule rules_parent[] = {
-	{ SCMP_SYS(kill), 1, INT_ARG, 0 },
-	{ SCMP_SYS(kill), 1, INT_ARG, SIGTERM },
-	{ SCMP_SYS(kill), 1, INT_ARG, SIGKILL },
-	/* What stdio asks of a standard output that is a terminal. */
-	{ SCMP_SYS(ioctl), 1, INT_ARG, TCGETS },
-};
-
-/* No call here takes a path, and none makes a socket but accept(2). */
-static const int calls_engine[] = {
-	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(shutdown),
-	SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(pread64), SCMP_SYS(getdents64),	/* procstat */
-};
-
-static const struct rule rules_engine[] = {
-	{ SCMP_SYS(setsockopt), 1, INT_ARG, SOL_SOCKET },
-	{ SCMP_SYS(setsockopt), 1, INT_ARG, IPPROTO_TCP },
-	{ SCMP_SYS(ioctl), 1, INT_ARG, FIONBIO },
-};
-
-/* What SQLite does to a database, its journal and its shared memory. */
-static const int calls_store[] = {
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access),
-	SCMP_SYS(faccessat), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
-	SCMP_SYS(getcwd),
-	SCMP_SYS(unlink), SCMP_SYS(unlinkat),
-	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(ftruncate),
-	SCMP_SYS(fsync), SCMP_SYS(fdatasync),
-	SCMP_SYS(fchmod), SCMP_SYS(fchown),
-	SCMP_SYS(getdents64),				/* procstat */
-};
-
-static const struct rule rules_store[] = {
-	{ SCMP_SYS(fcntl), 1, INT_ARG, F_SETLK },
-	{ SCMP_SYS(fcntl), 1, INT_ARG, F_GETLK },
-};
-
-/*
- * A client of a database server: it makes sockets, of which Landlock lets it
- * connect to one port only.  What the resolver and the loader of plugins would
- * look for in files fails; what they need was loaded before.
- */
-static const int calls_store_net[] = {
-	SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(getsockopt),
-	SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(pread64), SCMP_SYS(getdents64),	/* procstat */
-};
-
-static const struct rule rules_store_net[] = {
-	{ SCMP_SYS(socket), 0, INT_ARG, AF_INET },
-	{ SCMP_SYS(socket), 0, INT_ARG, AF_INET6 },
-	{ SCMP_SYS(socket), 0, INT_ARG, AF_UNIX },
-	{ SCMP_SYS(setsockopt), 1, INT_ARG, SOL_SOCKET },
-	{ SCMP_SYS(setsockopt), 1, INT_ARG, IPPROTO_TCP },
-	{ SCMP_SYS(setsockopt), 1, INT_ARG, IPPROTO_IP },
-	{ SCMP_SYS(ioctl), 1, INT_ARG, FIONBIO },
-};
-
-static const int calls_refused_net[] = {
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(readlink),
-};
-
-/* The files of TLS, where there are some to be kept. */
-static const int calls_files_net[] = {
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access),
-	SCMP_SYS(faccessat), SCMP_SYS(readlink),
-};
-
-/* The socket is connected before; what is left is a terminal. */
-static const struct rule rules_ctl[] = {
-	{ SCMP_SYS(ioctl), 1, INT_ARG, TCGETS },
-	{ SCMP_SYS(ioctl), 1, INT_ARG, TIOCGWINSZ },
+	const char	*name;
+	uint64_t	 scoped;
 };
 
 #define SCOPE_ALL	(LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET |		\
@@ -225,18 +76,11 @@ static const struct role roles[] = {
 	 * The children are exec'ed before the parent confines itself, so they
 	 * are not of its domain: with signals scoped it could not end them.
 	 */
-	[SANDBOX_PARENT] = { "parent", calls_parent, NITEMS(calls_parent),
-	    rules_parent, NITEMS(rules_parent),
-	    LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET },
-	[SANDBOX_ENGINE] = { "engine", calls_engine, NITEMS(calls_engine),
-	    rules_engine, NITEMS(rules_engine), SCOPE_ALL },
-	[SANDBOX_STORE] = { "store", calls_store, NITEMS(calls_store),
-	    rules_store, NITEMS(rules_store), SCOPE_ALL },
-	[SANDBOX_STORE_NET] = { "store", calls_store_net,
-	    NITEMS(calls_store_net), rules_store_net, NITEMS(rules_store_net),
-	    SCOPE_ALL },
-	[SANDBOX_CTL] = { "ctl", NULL, 0,
-	    rules_ctl, NITEMS(rules_ctl), SCOPE_ALL },
+	[SANDBOX_PARENT] = { "parent", LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET },
+	[SANDBOX_ENGINE] = { "engine", SCOPE_ALL },
+	[SANDBOX_STORE] = { "store", SCOPE_ALL },
+	[SANDBOX_STORE_NET] = { "store", SCOPE_ALL },
+	[SANDBOX_CTL] = { "ctl", SCOPE_ALL },
 };
 
 static char		description[64] = "none";
@@ -425,88 +269,45 @@ landlock_enter(const struct role *role, enum sandbox_mode mode,
 }
 
 static int
-filter_add(scmp_filter_ctx ctx, uint32_t action, const int *calls, size_t n)
+filter_add(scmp_filter_ctx ctx, uint32_t action, const struct sandbox_call *c)
+{
+	struct scmp_arg_cmp	 cmp[SANDBOX_CONDS];
+	unsigned int		 n = 0;
+	uint64_t		 value;
+
+	while (n < SANDBOX_CONDS && c->cond[n].mask != 0) {
+		value = c->cond[n].value;
+		if (value == SANDBOX_SELF)
+			value = (uint64_t)getpid();
+		cmp[n] = SCMP_CMP(c->cond[n].arg, SCMP_CMP_MASKED_EQ,
+		    c->cond[n].mask, value);
+		n++;
+	}
+	return (seccomp_rule_add_array(ctx, action, c->nr, n, cmp));
+}
+
+static int
+filter_add_all(scmp_filter_ctx ctx, uint32_t action, unsigned int role,
+    const struct sandbox_call *calls, size_t n)
 {
 	size_t	 i;
-	int	 rc;
+	int	 rc = 0;
 
-	for (i = 0; i < n; i++) {
-		rc = seccomp_rule_add(ctx, action, calls[i], 0);
-		if (rc < 0)
-			return (rc);
-	}
-	return (0);
-}
-
-static int
-filter_allow(scmp_filter_ctx ctx, const int *calls, size_t n)
-{
-	return (filter_add(ctx, SCMP_ACT_ALLOW, calls, n));
-}
-
-/* These fail with an error instead of ending the process. */
-static int
-filter_refuse_files(scmp_filter_ctx ctx)
-{
-	int	 rc;
-
-	rc = filter_add(ctx, SCMP_ACT_ERRNO(EACCES), calls_refused_net,
-	    NITEMS(calls_refused_net));
-	/* By a path: by a descriptor they are allowed to all. */
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
-		    SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_MASKED_EQ,
-		    AT_EMPTY_PATH, 0));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
-		    SCMP_SYS(statx), 1, SCMP_A2(SCMP_CMP_MASKED_EQ,
-		    AT_EMPTY_PATH, 0));
-	return (rc);
-}
-
-static int
-filter_allow_rules(scmp_filter_ctx ctx, const struct rule *rules, size_t n)
-{
-	size_t	 i;
-	int	 rc;
-
-	for (i = 0; i < n; i++) {
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, rules[i].nr, 1,
-		    SCMP_CMP(rules[i].arg, SCMP_CMP_MASKED_EQ, rules[i].mask,
-		    rules[i].value));
-		if (rc < 0)
-			return (rc);
-	}
-	return (0);
-}
-
-/* What a process may do to itself: abort(3), and look at its limits. */
-static int
-filter_allow_self(scmp_filter_ctx ctx)
-{
-	uint64_t	 self = (uint64_t)getpid();
-	int		 rc;
-
-	rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-	    SCMP_A0(SCMP_CMP_MASKED_EQ, INT_ARG, self));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tkill), 1,
-		    SCMP_A0(SCMP_CMP_MASKED_EQ, INT_ARG, self));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
-		    2, SCMP_A0(SCMP_CMP_MASKED_EQ, INT_ARG, 0),
-		    SCMP_A2(SCMP_CMP_EQ, 0, 0));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-		    SCMP_SYS(getrlimit), 0);
+	for (i = 0; rc == 0 && i < n; i++)
+		if ((calls[i].roles & role) != 0)
+			rc = filter_add(ctx, action, &calls[i]);
 	return (rc);
 }
 
 static int
 filter_fill(scmp_filter_ctx ctx, const struct role *role)
 {
-	int	 rc;
+	unsigned int	 bits = 1U << (role - roles);
+	uint32_t	 files = SCMP_ACT_ERRNO(EACCES);
+	int		 rc;
 
+	if (role == &roles[SANDBOX_STORE_NET])
+		bits |= keep_port != 0 ? SANDBOX_BY_PORT : SANDBOX_BY_PATH;
 	/* Other ABIs, 32-bit and x32, have numbers that no list is for. */
 	rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 	    SCMP_ACT_KILL_PROCESS);
@@ -514,29 +315,16 @@ filter_fill(scmp_filter_ctx ctx, const struct role *role)
 	if (rc == 0)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 1);
 	if (rc == 0)
-		rc = filter_allow(ctx, calls_common, NITEMS(calls_common));
+		rc = filter_add_all(ctx, SCMP_ACT_ALLOW, bits, sandbox_calls,
+		    sandbox_ncalls);
 	if (rc == 0)
-		rc = filter_allow_rules(ctx, rules_common,
-		    NITEMS(rules_common));
-	if (rc == 0)
-		rc = filter_allow_self(ctx);
-	if (rc == 0)
-		rc = filter_allow(ctx, role->calls, role->ncalls);
-	if (rc == 0)
-		rc = filter_allow_rules(ctx, role->rules, role->nrules);
-	if (rc == 0 && role == &roles[SANDBOX_STORE_NET] && keeps_files)
-		rc = filter_allow(ctx, calls_files_net,
-		    NITEMS(calls_files_net));
-	else if (rc == 0 && role == &roles[SANDBOX_STORE_NET])
-		rc = filter_refuse_files(ctx);
-	/*
-	 * syslog(3) makes a new socket when the one that it has is refused.
-	 * That fails in the parent instead of killing it: the restart of
-	 * another daemon must not be the end of this one.
-	 */
-	if (rc == 0 && role == &roles[SANDBOX_PARENT])
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
-		    SCMP_SYS(socket), 0);
+		rc = filter_add_all(ctx, SCMP_ACT_ERRNO(EACCES), bits,
+		    sandbox_refused, sandbox_nrefused);
+	if (keeps_files)
+		files = SCMP_ACT_ALLOW;
+	if (rc == 0 && role == &roles[SANDBOX_STORE_NET])
+		rc = filter_add_all(ctx, files, SANDBOX_FILES,
+		    sandbox_refused, sandbox_nrefused);
 	if (rc == 0)
 		rc = sandbox_extra_rules(ctx);
 	return (rc);
@@ -554,6 +342,49 @@ filter_room(void)
 	if ((room = malloc(FILTER_ROOM)) == NULL)
 		fatal("sandbox: a seccomp filter");
 	free(room);
+}
+
+/* A line: the name, its conditions as numbers, "#" and why it is unseen. */
+static void
+list_call(const struct sandbox_call *c, const char *what,
+    void (*emit)(const char *))
+{
+	char	*name, line[256];
+	size_t	 len;
+	int	 i;
+
+	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, c->nr);
+	snprintf(line, sizeof(line), "%s", name != NULL ? name : "?");
+	free(name);
+	for (i = 0; i < SANDBOX_CONDS && c->cond[i].mask != 0 &&
+	    c->cond[i].value != SANDBOX_SELF; i++) {
+		len = strlen(line);
+		snprintf(line + len, sizeof(line) - len, " %u %#llx %#llx",
+		    c->cond[i].arg, (unsigned long long)c->cond[i].mask,
+		    (unsigned long long)c->cond[i].value);
+	}
+	strlcat(line, what, sizeof(line));
+	if (c->unseen != NULL) {
+		strlcat(line, " # ", sizeof(line));
+		strlcat(line, c->unseen, sizeof(line));
+	}
+	emit(line);
+}
+
+void
+sandbox_list(enum sandbox_role role, void (*emit)(const char *))
+{
+	unsigned int	 bits = 1U << role;
+	size_t		 i;
+
+	if (role == SANDBOX_STORE_NET)
+		bits |= SANDBOX_BY_PORT | SANDBOX_BY_PATH | SANDBOX_FILES;
+	for (i = 0; i < sandbox_ncalls; i++)
+		if ((sandbox_calls[i].roles & bits) != 0)
+			list_call(&sandbox_calls[i], "", emit);
+	for (i = 0; i < sandbox_nrefused; i++)
+		if ((sandbox_refused[i].roles & bits) != 0)
+			list_call(&sandbox_refused[i], " refused", emit);
 }
 
 static void

@@ -6,6 +6,7 @@
  */
 #include <sys/types.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 
@@ -124,6 +125,13 @@ sandbox_extra_rules(scmp_filter_ctx ctx)
 {
 	static const int	 calls[] = {
 		SCMP_SYS(sigaltstack), SCMP_SYS(sched_yield),
+		/* Its allocator and its locks, its reports, its own signals. */
+		SCMP_SYS(madvise), SCMP_SYS(futex),
+		SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close),
+		SCMP_SYS(lseek), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+		SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(getppid), SCMP_SYS(exit), SCMP_SYS(nanosleep),
+		SCMP_SYS(clock_nanosleep), SCMP_SYS(fstat),
 		SCMP_SYS(getdents), SCMP_SYS(getdents64), SCMP_SYS(pread64),
 		/* Symbols: no call that changes a file. */
 		SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat),
@@ -144,6 +152,19 @@ sandbox_extra_rules(scmp_filter_ctx ctx)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(open), 1,
 		    SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC,
 		    O_RDONLY));
+	/* The limit of the stack. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
+		    2, SCMP_A0(SCMP_CMP_MASKED_EQ, INT_ARG, 0),
+		    SCMP_A2(SCMP_CMP_EQ, 0, 0));
+	/* Files with symbols are closed by exec. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, INT_ARG, F_SETFD));
+	/* Its memory, which is never made executable. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
+		    1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	/* Whether colours are wanted on standard error. */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,

@@ -105,6 +105,12 @@ sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
 	description = "pledge, unveil";
 }
 
+void
+sandbox_list(enum sandbox_role role, void (*emit)(const char *))
+{
+	emit(promises(role));
+}
+
 const char *
 sandbox_describe(void)
 {

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
@@ -127,6 +128,43 @@ try_bind(void)
 	return (try_address(bind, 0));
 }
 
+/* A datagram goes out without a connection. */
+static int
+try_udp(void)
+{
+	struct sockaddr_in	 sin;
+	int			 s, worked = 1;
+
+	if ((s = socket(AF_INET, SOCK_DGRAM, 0)) == -1)
+		return (got_through());
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(9);
+	if (sendto(s, "", 0, 0, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		worked = got_through();
+	close(s);
+	return (worked);
+}
+
+/* Local services: the path says what is asked for, not that it is there. */
+static int
+try_unix(void)
+{
+	struct sockaddr_un	 sun;
+	int			 s, worked = 1;
+
+	if ((s = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
+		return (got_through());
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	strlcpy(sun.sun_path, "/etc/passwd", sizeof(sun.sun_path));
+	if (connect(s, (struct sockaddr *)&sun, sizeof(sun)) == -1)
+		worked = got_through();
+	close(s);
+	return (worked);
+}
+
 static int
 try_fork(void)
 {
@@ -160,6 +198,15 @@ static int
 try_kill(void)
 {
 	if (kill(getppid(), 0) == -1)
+		return (got_through());
+	return (1);
+}
+
+/* Its siblings and its parent are of its group. */
+static int
+try_kill_group(void)
+{
+	if (kill(0, 0) == -1)
 		return (got_through());
 	return (1);
 }
@@ -202,10 +249,13 @@ static const struct probe probes[] = {
 	{ "socket",	try_socket },
 	{ "connect",	try_connect },
 	{ "bind",	try_bind },
+	{ "udp",	try_udp },
+	{ "unix",	try_unix },
 	{ "fork",	try_fork },
 	{ "exec",	try_exec },
 	{ "ptrace",	try_ptrace },
 	{ "kill",	try_kill },
+	{ "kill-group",	try_kill_group },
 	{ "chroot",	try_chroot },
 	{ "setuid",	try_setuid },
 	{ "mmap-exec",	try_mmap_exec },

@@ -2,11 +2,14 @@
  * The hidden self-test of confinement: become what a process of the daemon is,
  * in the way that it does, then try one thing that must not work.
  *
- *	ws-gatewayd -selftest engine|store|store-net|parent NAME [folder]
+ *	ws-gatewayd -selftest ROLE NAME [folder]
+ *	ws-gatewayd -selftest ROLE list
  *
+ * ROLE is parent, engine, store, store-net or ctl, NAME that of a probe.
  * Exits 0 when the attempt failed with an error and 1 when it worked; most
  * attempts are the end of the process.  FOLDER is what the role keeps, and
- * the engine's chroot when there is root to drop.
+ * the engine's chroot when there is root to drop.  The list is that of what
+ * the role may call.
  */
 #include <err.h>
 #include <limits.h>
@@ -27,6 +30,7 @@ static const struct {
 	{ "engine", SANDBOX_ENGINE, NULL },
 	{ "store", SANDBOX_STORE, "rwc" },
 	{ "store-net", SANDBOX_STORE_NET, NULL },
+	{ "ctl", SANDBOX_CTL, NULL },
 };
 
 static size_t
@@ -72,6 +76,12 @@ ordinary_user(struct conf_process *process)
 	strlcpy(process->user, pw->pw_name, sizeof(process->user));
 }
 
+static void
+print_line(const char *line)
+{
+	puts(line);
+}
+
 void
 selftest_main(int argc, char **argv)
 {
@@ -83,12 +93,17 @@ selftest_main(int argc, char **argv)
 	if (argc != 2 && argc != 3)
 		errx(2, "usage: -selftest role name [folder]");
 	i = find_role(argv[0]);
+	if (argc == 2 && strcmp(argv[1], "list") == 0) {
+		sandbox_list(selftest_roles[i].role, print_line);
+		exit(fflush(stdout) == EOF);
+	}
 	check_name(argv[1]);
 	sandbox_early();
 	procstat_init();
 	memset(&process, 0, sizeof(process));
 	memset(paths, 0, sizeof(paths));
-	if (selftest_roles[i].role != SANDBOX_PARENT)
+	if (selftest_roles[i].role != SANDBOX_PARENT &&
+	    selftest_roles[i].role != SANDBOX_CTL)
 		ordinary_user(&process);
 	if (argc == 3) {
 		if (realpath(argv[2], folder) == NULL)
@@ -100,6 +115,8 @@ selftest_main(int argc, char **argv)
 			strlcpy(process.chroot, folder,
 			    sizeof(process.chroot));
 	}
+	/* As if its database were a server there. */
+	sandbox_keep_port(3306);
 	proc_confine(selftest_roles[i].role, &process, SANDBOX_REQUIRE, paths);
 	exit(sandbox_probe(argv[1]));
 }

@@ -1,4 +1,5 @@
 """Fixtures: a folder, a way to start daemons, a default one."""
+import leaks
 import pytest
 
 from gateway import Folder, Gateway
@@ -7,6 +8,9 @@ from rawws import RawWS
 
 # Whose tests are about what any database must do: they run on each.
 BOTH = ("test_handshake", "test_publish")
+
+# In what this process starts, and in no other.
+leaks.prepare()
 
 
 def pytest_generate_tests(metafunc):

@@ -25,8 +25,9 @@ SANDBOX = os.environ.get("SANDBOX", "require")
 USER = os.environ.get("GATEWAY_USER", "_wsgateway")
 SCHEMA = (ROOT / "etc" / "schema.sqlite.sql").read_text()
 LIMIT = 20.0        # seconds that any wait may take
-SANITIZER = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
-             "runtime error:", "UndefinedBehaviorSanitizer")
+SANITIZER = ["ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
+             "LeakSanitizer has encountered", "runtime error:",
+             "UndefinedBehaviorSanitizer"]
 
 
 def wait_for(predicate, what, limit=LIMIT):

@@ -205,6 +205,7 @@ confined_child(enum sandbox_role role, int drop)
 	struct procstat	 before, one, two;
 	int		 fd;
 
+	MUST((fd = fcntl(0, F_DUPFD_CLOEXEC, 0)) != -1);
 	/* Those of the test itself are of another process. */
 	procstat_init();
 	sandbox_early();
@@ -219,9 +220,9 @@ confined_child(enum sandbox_role role, int drop)
 	MUST(one.open_fds == before.open_fds);
 	MUST(one.max_fds == before.max_fds && one.max_fds > 0);
 	spin();
-	MUST((fd = fcntl(0, F_DUPFD_CLOEXEC, 0)) != -1);
+	MUST(close(fd) == 0);
 	procstat_read(&two);
-	MUST(two.open_fds == one.open_fds + 1);
+	MUST(two.open_fds == one.open_fds - 1);
 	MUST(two.cpu_seconds > one.cpu_seconds);
 	_exit(0);
 }

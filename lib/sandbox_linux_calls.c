@@ -56,7 +56,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(munmap), ALL, ANY, HEAP },
 	{ SYS(mremap), ALL, ANY, HEAP },
 	{ SYS(futex), N, ANY, NULL },
-	{ SYS(getrandom), S | N, ANY, NULL },
+	{ SYS(getrandom), E | S | N, ANY, NULL },
 	/* Time. */
 	{ SYS(clock_gettime), ALL, ANY, VDSO },
 	{ SYS(gettimeofday), ALL, ANY, VDSO },

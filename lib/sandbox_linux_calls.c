@@ -79,7 +79,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(read), P | E | N, ANY, NULL },
 	{ SYS(write), P | N | C, ANY, NULL },
 	{ SYS(writev), E, ANY, NULL },
-	{ SYS(recvfrom), N, ANY, NULL },
+	{ SYS(recvfrom), E | N, ANY, NULL },
 	{ SYS(sendto), E | N, ANY, NULL },
 	{ SYS(sendto), P, ANY, SYSLOG },
 	{ SYS(recvmsg), ALL, ANY, NULL },

@@ -231,7 +231,7 @@ conn_read(struct conn *c, int fresh)
 	ssize_t	 n = 0;
 
 	if (fresh && have < sizeof(rbuf)) {
-		n = read(c->fd, rbuf + have, sizeof(rbuf) - have);
+		n = recv(c->fd, rbuf + have, sizeof(rbuf) - have, 0);
 		if (n == -1) {
 			if (errno != EAGAIN && errno != EINTR)
 				conn_drop(c, CLOSE_ERROR);

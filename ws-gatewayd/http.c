@@ -1,9 +1,9 @@
 /*
  * Head of a request: the header fields (RFC 9112, 5 and 6).
  *
- * One state machine, one byte a step.  What a field means is judged while its
- * bytes come, so that nothing waits for the end of the head but what only the
- * whole head can tell.
+ * One state machine, one byte a step but where bytes mean nothing.  What a
+ * field means is judged while its bytes come, so that nothing waits for the end
+ * of the head but what only the whole head can tell.
  */
 #include <string.h>
 
@@ -315,14 +315,39 @@ http_init(struct http_parser *p, uint32_t maxline, uint32_t maxhead)
 	p->maxhead = maxhead < HTTP_MAXHEAD ? maxhead : HTTP_MAXHEAD;
 }
 
+/*
+ * Most bytes of a head change nothing: those of names and of values that are
+ * not judged.  END is where the bytes, or what they may be, end.
+ */
+static void
+skip_run(struct http_parser *p, const char *head, uint32_t end)
+{
+	struct http_span	*value;
+	uint32_t		 pos = p->pos;
+
+	if (p->state == HTTP_S_NAME) {
+		while (pos < end && http_istoken(head[pos]))
+			pos++;
+	} else if (p->state == HTTP_S_VALUE && p->field == F_OTHER) {
+		value = &p->headers[p->nheaders].value;
+		for (; pos < end && http_istext(head[pos]); pos++) {
+			if (!http_isws(head[pos]))
+				value->len = (uint16_t)(pos + 1 - value->off);
+		}
+	}
+	p->pos = pos;
+}
+
 enum http_result
 http_head(struct http_parser *p, const char *head, size_t len)
 {
+	uint32_t	 end = len < p->maxhead ? (uint32_t)len : p->maxhead;
 	int		 error;
 
 	if (p->state == HTTP_S_FAILED)
 		return (HTTP_ERROR);
 	while (p->state < HTTP_S_LENGTH) {
+		skip_run(p, head, end);
 		if (p->pos >= p->maxhead)
 			return (too_large(p));
 		if (p->pos >= len)

@@ -6,32 +6,13 @@
 
 #include "http_parse.h"
 
-/* A bit for each of the characters 0 to 127. */
-struct set {
-	uint64_t	 low;
-	uint64_t	 high;
-};
-
-/* Letters, digits and !#$%&'*+-.^_`|~ */
-static const struct set token = {
-	0x03ff6cfa00000000ULL, 0x57ffffffc7fffffeULL
-};
-
 /*
  * unreserved and sub-delims of RFC 3986, but no comma: no host has one, and
  * two Host lines that somebody has joined do.
  */
-static const struct set regname = {
+static const struct http_set regname = {
 	0x2bff6fd200000000ULL, 0x47fffffe87fffffeULL
 };
-
-static int
-in_set(const struct set *s, unsigned char c)
-{
-	if (c < 64)
-		return (s->low >> c & 1);
-	return (c < 128 ? s->high >> (c - 64) & 1 : 0);
-}
 
 int
 http_fail(struct http_parser *p, int status, const char *reason)
@@ -57,30 +38,6 @@ http_span_is(const char *head, const struct http_span *span, const char *s)
 {
 	return (strlen(s) == span->len &&
 	    strncasecmp(head + span->off, s, span->len) == 0);
-}
-
-int
-http_lower(unsigned char c)
-{
-	return (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
-int
-http_istoken(unsigned char c)
-{
-	return (in_set(&token, c));
-}
-
-int
-http_isws(unsigned char c)
-{
-	return (c == ' ' || c == '\t');
-}
-
-int
-http_istext(unsigned char c)
-{
-	return (c == '\t' || (c >= 0x20 && c != 0x7f));
 }
 
 int
@@ -113,7 +70,7 @@ http_host_byte(int *state, unsigned char c)
 			*state = HTTP_HOST_PCT;
 		else if (c == ':')
 			*state = HTTP_HOST_COLON;
-		else if (!in_set(&regname, c))
+		else if (!http_in_set(&regname, c))
 			return (-1);
 		return (0);
 	case HTTP_HOST_PCT:

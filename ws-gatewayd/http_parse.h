@@ -77,6 +77,50 @@ enum http_ext {
 	HTTP_EXT_MAX
 };
 
+/* A bit for each of the characters 0 to 127. */
+struct http_set {
+	uint64_t	 low;
+	uint64_t	 high;
+};
+
+static inline int
+http_in_set(const struct http_set *s, unsigned char c)
+{
+	return (c < 128 && ((c < 64 ? s->low : s->high) >> (c & 63) & 1));
+}
+
+/* tchar: letters, digits and !#$%&'*+-.^_`|~ */
+static inline int
+http_istoken(unsigned char c)
+{
+	static const struct http_set	 token = {
+		0x03ff6cfa00000000ULL, 0x57ffffffc7fffffeULL
+	};
+
+	return (http_in_set(&token, c));
+}
+
+/* SP or HTAB */
+static inline int
+http_isws(unsigned char c)
+{
+	return (c == ' ' || c == '\t');
+}
+
+/* A byte of a field value. */
+static inline int
+http_istext(unsigned char c)
+{
+	return (c == '\t' || (c >= 0x20 && c != 0x7f));
+}
+
+/* ASCII only, no locale. */
+static inline int
+http_lower(unsigned char c)
+{
+	return (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
 /* Put the parser into its error state, for good.  Returns -1. */
 int		 http_fail(struct http_parser *, int status, const char *);
 
@@ -91,11 +135,7 @@ int		 http_newline(struct http_parser *, unsigned char, int next);
 int		 http_span_is(const char *, const struct http_span *,
 		    const char *);
 
-int		 http_istoken(unsigned char);	/* tchar */
-int		 http_istext(unsigned char);	/* of a field value */
-int		 http_isws(unsigned char);	/* SP or HTAB */
 int		 http_hexdigit(unsigned char);	/* its value, or -1 */
-int		 http_lower(unsigned char);	/* ASCII only, no locale */
 
 int		 http_host_byte(int *, unsigned char);
 int		 http_host_complete(int);	/* may end here, not empty */

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <err.h>
 #include <fcntl.h>
@@ -57,6 +58,23 @@ proc_log_lose(void)
 		event_add(&lost_event, &later);
 }
 
+/* Without stdio, whose write(2) is not among the calls of the engine. */
+static void
+proc_last_resort(const char *msg)
+{
+	struct iovec	iov;
+	char		text[1024];
+	int		n;
+
+	n = snprintf(text, sizeof(text), "%s: %s\n", getprogname(), msg);
+	if (n < 0)
+		return;
+	iov.iov_base = text;
+	iov.iov_len = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+	/* There is nobody left to tell should it fail. */
+	(void)!writev(STDERR_FILENO, &iov, 1);
+}
+
 /*
  * Why the process ends, which is also what a parent that waits for IMSG_READY
  * wants to know.  That may be that there is no memory.
@@ -69,7 +87,7 @@ proc_last_words(uint32_t level, const char *line, size_t len, const char *msg)
 	if (ipc_try(&proc_parent, IMSG_LOG, &level, sizeof(level), line,
 	    len) == -1 || ipc_try(&proc_parent, IMSG_REFUSE, msg, strlen(msg),
 	    NULL, 0) == -1)
-		fprintf(stderr, "%s: %s\n", getprogname(), msg);
+		proc_last_resort(msg);
 	ipc_flush(&proc_parent);
 }
 

@@ -203,16 +203,17 @@ def test_no_memory_at_the_start(role):
             break
 
 
-def test_no_memory_for_last_words(folder):
+@pytest.mark.parametrize("role", ["engine", "store"])
+def test_no_memory_for_last_words(folder, role):
     """Nothing at all is left: even that is said."""
     s = Sweep(folder)
     g = s.gateway()
-    g.page.fail("engine", 1, 1 << 40)
-    with pytest.raises((OSError, Closed, EOFError)):
+    g.page.fail(role, 1, 1 << 40)
+    with pytest.raises((OSError, Closed, EOFError, Refused)):
         RawWS.connect(g, "p2")
     said, text = s.ended()
-    assert "engine exited with code 1" in said
-    assert "connection: Cannot allocate memory" in text
+    assert role + " exited with code 1" in said
+    assert "Cannot allocate memory" in text
 
 
 def test_wall_clock_jumps(folder):

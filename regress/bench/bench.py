@@ -13,6 +13,7 @@ import full
 import load
 import machine
 import quick
+import rounds
 import scenarios
 import servers
 import table
@@ -49,8 +50,7 @@ def print_quick(result):
     print(table.text(*quick.full_table(result)))
     print("the same per second that the server's core was busy")
     print(table.text(*quick.core_table(result)))
-    print("%d of %d runs were disturbed by other work" % (
-        result["disturbed"], result["number of runs"]))
+    print(rounds.disturbed(result))
 
 
 def measure(args, kinds):

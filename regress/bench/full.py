@@ -7,6 +7,7 @@ import part_latency
 import part_life
 import part_memory
 import part_tail
+import rounds
 import table
 
 PARTS = {
@@ -20,13 +21,14 @@ PARTS = {
 }
 
 
-def measure(name, kinds, rounds):
+def measure(name, kinds, n_rounds):
     part = PARTS[name]
-    result = part.measure(kinds, rounds)
+    result = part.measure(kinds, n_rounds)
     print("\n" + part.TITLE)
     for caption, head, rows in part.tables(result):
         if caption:
             print(caption)
         print(table.text(head, rows))
+    print(rounds.disturbed(result))
     return result
 

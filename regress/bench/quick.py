@@ -18,13 +18,11 @@ def measure(kinds, n_rounds, deadline, specs=None, counts=None, hold=1.5):
            if kind.name not in scenarios.NOT_BATCHED}
     say("memory took %.0f s" % (time.monotonic() - begun))
     seen = rounds.run(specs, kinds, n_rounds, deadline)
-    bad, runs = rounds.disturbed(seen)
     return {
         "servers": {kind.name: kind.about for kind in kinds},
         "scenarios": [{k: s[k] for k in ("name", "title", "key")}
                       for s in specs],
         "runs": seen, "memory": mem, "memory counts": counts,
-        "disturbed": bad, "number of runs": runs,
         "rounds": max(len(r) for by in seen.values() for r in by.values()),
     }
 

@@ -31,9 +31,9 @@ def machines(data):
 def footer(data, name):
     """What may differ from part to part."""
     m = data["measured"][name]
-    return "Measured on %s with build `%s`, at most %d rounds; load average " \
-        "before: %.1f.\n" % (m["date"], m["machine"]["ws-gatewayd"],
-                             m["rounds"], m["machine"]["load before"])
+    return "Measured on %s with build `%s`; load average before: %.1f; %s.\n" \
+        % (m["date"], m["machine"]["ws-gatewayd"],
+           m["machine"]["load before"], rounds.disturbed(data[name]))
 
 
 def quick_part(result):
@@ -54,11 +54,8 @@ The same per second that the server's core was busy, so that work which only
 moves to a kernel thread is seen (coarse: the kernel counts it in ticks):
 
 %s
-
-%d of %d runs were disturbed by other work on the machine.
 """ % (result["rounds"], servers, table.markdown(*quick.full_table(result)),
-        table.markdown(*quick.core_table(result)), result["disturbed"],
-        result["number of runs"])
+        table.markdown(*quick.core_table(result)))
 
 
 def part(name, result):

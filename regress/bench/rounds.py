@@ -81,8 +81,17 @@ def median_ratio(ours, theirs, key):
     return statistics.median(values) if values else None
 
 
-def disturbed(seen):
-    """How many of the runs were, and how many there are."""
-    runs = [r for by_server in seen.values() for results in
-            by_server.values() for r in results if r is not None]
-    return sum(load.disturbed(r) for r in runs), len(runs)
+def every(result):
+    """All that wsload said, wherever a part has put it."""
+    if isinstance(result, dict) and "other_cpu_s" in result:
+        yield result
+    elif isinstance(result, (dict, list)):
+        for value in result.values() if isinstance(result, dict) else result:
+            yield from every(value)
+
+
+def disturbed(result):
+    """How many of the runs were, in words."""
+    runs = list(every(result))
+    return "%d of %d runs were disturbed by other work on the machine" % (
+        sum(load.disturbed(r) for r in runs), len(runs))

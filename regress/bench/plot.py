@@ -4,6 +4,7 @@ import math
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 150, 40, 50
+LABEL = 28          # room that a number below the axis wants
 COLOURS = ("#0072b2", "#555555", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 
 
@@ -54,10 +55,14 @@ def svg(title, x_title, y_title, lines):
         y = at(points[0][0], n * step)[1]
         out += [line(LEFT, y, WIDTH - RIGHT, y, "#dddddd"),
                 text(LEFT - 6, y + 4, short(n * step), 'text-anchor="end"')]
-    for x in sorted({x for x, _ in points}):
+    last = None
+    for x in sorted({x for x, _ in points}, reverse=True):
         px = at(x, 0)[0]
-        out += [line(px, HEIGHT - BOTTOM, px, HEIGHT - BOTTOM + 5, "black"),
-                text(px, HEIGHT - BOTTOM + 18, short(x),
+        out.append(line(px, HEIGHT - BOTTOM, px, HEIGHT - BOTTOM + 5, "black"))
+        if last is not None and last - px < LABEL:
+            continue
+        last = px
+        out += [text(px, HEIGHT - BOTTOM + 18, short(x),
                      'text-anchor="middle" font-size="10"')]
     for (name, series), colour in zip(lines.items(), COLOURS * 3):
         path = " ".join("%.1f,%.1f" % at(x, y) for x, y in series)

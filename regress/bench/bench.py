@@ -67,7 +67,11 @@ def measure(args, kinds):
     if not args.smoke:
         for part in parts:
             if part in full.PARTS:
-                out[part] = full.measure(part, kinds, args.rounds)
+                try:
+                    out[part] = full.measure(part, kinds, args.rounds)
+                except load.Lost as e:
+                    args.failed.append(part)
+                    print("\n%s: no figures: %s" % (part, e))
                 sys.stdout.flush()
                 save(args, out)
     return out
@@ -94,7 +98,7 @@ def main():
     args = options()
     signal.signal(signal.SIGTERM, stop)
     load.build()
-    args.machine = machine.describe()
+    args.machine, args.failed = machine.describe(), []
     server, client = machine.cores()
     if server == client:
         print("There is only one core: server and load share it, and what is "
@@ -112,7 +116,7 @@ def main():
         save(args, measure(args, kinds))
     finally:
         servers.Ours.remove_database()
-    return 0
+    return 1 if args.failed else 0
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(accept4), E, ANY, NULL },
 	{ SYS(getsockopt), E | N, ANY, NULL },
 	{ SYS(setsockopt), N, INT(1, SOL_SOCKET), NULL },
-	{ SYS(setsockopt), E | N, INT(1, IPPROTO_TCP), NULL },
+	{ SYS(setsockopt), N, INT(1, IPPROTO_TCP), NULL },
 	{ SYS(shutdown), E | N, ANY, NULL },
 
 	/*

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <arpa/inet.h>
 
 #include <errno.h>
@@ -73,7 +72,6 @@ int
 conn_new(int fd, const struct sockaddr *sa)
 {
 	struct conn	*c;
-	int		 on = 1;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("connection");
@@ -88,9 +86,6 @@ conn_new(int fd, const struct sockaddr *sa)
 		free(c);
 		return (-1);
 	}
-	if (c->addr.family != AF_UNIX && setsockopt(fd, IPPROTO_TCP,
-	    TCP_NODELAY, &on, sizeof(on)) == -1)
-		log_debug("TCP_NODELAY: %s", strerror(errno));
 	conn_watch(c, WATCH_READ);
 	conn_count(c);
 	metrics.accepted++;

@@ -9,6 +9,7 @@ JOBS !=		getconf _NPROCESSORS_ONLN
 SAN_CFLAGS =	-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-fno-omit-frame-pointer
 UNIT_TESTS !=	cd regress/unit && ls *.c | sed 's/\.c$$//'
+FUZZ_TARGETS !=	cd regress/fuzz && ls fuzz_*.c | sed 's/\.c$$//'
 
 all: release
 
@@ -23,8 +24,9 @@ san:
 	    OPT_CFLAGS="-O1 -g ${SAN_CFLAGS}" \
 	    HARDEN_CFLAGS="-fstack-protector-strong -fPIE" \
 	    SANDBOX_EXTRA=sandbox_linux_sanitizer.o \
-	    UNIT_TESTS="`echo ${UNIT_TESTS}`" all unit ws-gatewayd-echo \
-	    ws-gatewayd-fault ws-gatewayd-leak
+	    UNIT_TESTS="`echo ${UNIT_TESTS}`" \
+	    FUZZ_TARGETS="`echo ${FUZZ_TARGETS}`" \
+	    all unit fuzz ws-gatewayd-echo ws-gatewayd-fault ws-gatewayd-leak
 
 # Packages by name; without root it says what to run.
 deps:
@@ -45,7 +47,7 @@ lint: deps
 	@regress/lint.sh
 
 fuzz: deps
-	@regress/fuzz.sh
+	@MAKE="${MAKE}" regress/fuzz.sh
 
 # A table in under ten minutes; all of it takes some forty, and writes
 # regress/bench/RESULTS.md.

@@ -4,7 +4,7 @@ OS !=		uname -s
 TOP =		../..
 include ${TOP}/lib/${OS}.mk
 
-VPATH =		${TOP}/lib:${TOP}/lib/${OS}:${TOP}/ws-gatewayd:${TOP}/ws-gatewayctl:${TOP}/regress/unit
+VPATH =		${TOP}/lib:${TOP}/lib/${OS}:${TOP}/ws-gatewayd:${TOP}/ws-gatewayctl:${TOP}/regress/unit:${TOP}/regress/fuzz
 
 WARN_CFLAGS =	-Wall -Wextra -Wshadow -Wstrict-prototypes \
 		-Wmissing-prototypes -Wpointer-arith -Wcast-qual \
@@ -105,13 +105,24 @@ unit: ${UNIT_TESTS}
 
 ${UNIT_TESTS}: libtest.a
 
+# Fuzzers: with libFuzzer by clang (regress/fuzz.sh), otherwise with a main that
+# runs the files that it is given.
+FUZZ_MAIN =	replay.o
+fuzz: ${FUZZ_TARGETS}
+
+${FUZZ_TARGETS}: ${FUZZ_TARGETS:=.o} ${FUZZ_MAIN} libtest.a
+	@echo "link $@"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} ${FUZZ_LDFLAGS} -o $@ $@.o \
+	    ${FUZZ_MAIN} libtest.a ${PLATFORM_LIBS} ${SQLITE_LIBS} \
+	    ${MYSQL_LIBS} ${CJSON_LIBS}
+
 parse.c: ${TOP}/ws-gatewayd/parse.y
 	@${YACC} -o $@ ${TOP}/ws-gatewayd/parse.y
 
 # Small enough to build anew when any header changes.
 HEADERS !=	find ${TOP}/lib ${TOP}/ws-gatewayd ${TOP}/ws-gatewayctl -name '*.h'
 gatewayd.o ctl.o echo_session_data.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} \
-${UNIT_TESTS}: \
+${UNIT_TESTS} ${FUZZ_TARGETS:=.o}: \
 	${HEADERS}
 
 .SUFFIXES:
@@ -126,4 +137,4 @@ ${UNIT_TESTS}: \
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ $< libtest.a \
 	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
 
-.PHONY: all unit
+.PHONY: all unit fuzz

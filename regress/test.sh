@@ -1,7 +1,8 @@
 #!/bin/sh
-# "make test": unit tests under the sanitizers, the configurations, the running
-# daemon twice (release build, sanitizer build).  Ends with the runners' own
-# summary lines; the exit code is 0 only when everything passed.
+# "make test": unit tests and the fuzzers' corpora under the sanitizers, the
+# configurations, the running daemon twice (release build, sanitizer build).
+# Ends with the runners' own summary lines; the exit code is 0 only when
+# everything passed.
 set -u
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -38,6 +39,25 @@ done
 [ $failed -eq 0 ] || status=1
 unit="$passed passed, $failed failed"
 
+echo "== fuzzers' corpora"
+replayed=0 failed=0
+for t in regress/fuzz/fuzz_*.c; do
+	name=$(basename "$t" .c)
+	corpus=regress/fuzz/corpus/${name#fuzz_}
+	if "build/san/$name" "$corpus"/* >"$log/$name.log" 2>&1; then
+		n=$(sed -n 's/^\([0-9]*\) inputs$/\1/p' "$log/$name.log")
+		replayed=$((replayed + ${n:-0}))
+		[ "${n:-0}" -gt 0 ] || failed=$((failed + 1))
+		echo "$name: ${n:-no} inputs"
+	else
+		failed=$((failed + 1))
+		echo "$name: FAILED"
+		tail -40 "$log/$name.log"
+	fi
+done
+[ $failed -eq 0 ] && [ $replayed -gt 0 ] || status=1
+fuzz="$replayed inputs passed, $failed targets failed"
+
 echo "== configurations"
 regress/conf/run.sh build/release/ws-gatewayd >"$log/conf.log" 2>&1 ||
     { status=1; cat "$log/conf.log"; }
@@ -55,6 +75,7 @@ done
 
 echo "== summary"
 echo "unit tests: $unit"
+echo "fuzzers' corpora: $fuzz"
 echo "configurations: $conf"
 echo "release build: $(cat "$log/release.sum")"
 echo "sanitizer build:"

@@ -18,12 +18,16 @@
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-/* All that was said, as bytes to compare, and the message that is open. */
+/*
+ * All that was said, as bytes to compare, and the message that is open; after
+ * an error how much of that there is depends on the cuts.
+ */
 struct record {
 	uint8_t	*said;
 	size_t	 len;
 	uint8_t	*message;
 	size_t	 have;
+	long	 unused;	/* bytes at the end, -1 after an error */
 };
 
 static void
@@ -144,6 +148,7 @@ run(struct record *r, const uint8_t *params, const uint8_t *s, size_t len,
 		free(buf);
 	}
 	free(kept);
+	r->unused = rest;
 }
 
 int
@@ -158,6 +163,12 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 	    1 + (size_t)input[2]);
 	CHECK(one.len == many.len);
 	CHECK(one.len == 0 || memcmp(one.said, many.said, one.len) == 0);
+	CHECK(one.unused == many.unused);
+	if (one.unused != -1) {
+		CHECK(one.have == many.have);
+		CHECK(one.have == 0 ||
+		    memcmp(one.message, many.message, one.have) == 0);
+	}
 	free(one.said);
 	free(one.message);
 	free(many.said);

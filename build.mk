@@ -25,7 +25,7 @@ PARENT_OBJS =	address.o conf.o conf_database.o conf_send.o conf_set.o \
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o selftest.o settings.o unixsock.o
 PROC_OBJS =	clock.o event_want.o ipc.o proc.o
-ENGINE_OBJS =	conn.o control.o control_change.o control_publish.o \
+ENGINE_OBJS =	broadcast.o conn.o control.o control_change.o control_publish.o \
 		control_show.o control_token.o endpoint.o engine.o frame.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \
 		http_line.o http_query.o hub.o json.o json_string.o listener.o \

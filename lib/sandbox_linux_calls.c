@@ -92,7 +92,7 @@ const struct sandbox_call sandbox_calls[] = {
 	    BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH), NULL },
 	{ SYS(fcntl), S | N, INT(1, F_GETFL), NULL },
 	{ SYS(fcntl), N, INT(1, F_SETFL), NULL },
-	{ SYS(fcntl), E, INT(1, F_DUPFD_CLOEXEC), NULL },
+	{ SYS(fcntl), P | E, INT(1, F_DUPFD_CLOEXEC), NULL },
 	{ SYS(ioctl), P, INT(1, TCGETS), TERMINAL },
 	{ SYS(ioctl), C, INT(1, TCGETS), NULL },
 	{ SYS(ioctl), C, INT(1, TIOCGWINSZ), TERMINAL },

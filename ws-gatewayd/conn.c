@@ -117,7 +117,7 @@ conn_resume(struct conn *c)
 	if (!(c->watched & WATCH_READ))
 		conn_watch(c, c->watched | WATCH_READ);
 	/* What was read already will not be announced by the socket. */
-	if (c->npart > 0) {
+	if (c->part != NULL) {
 		c->look = 1;
 		output_turn(c);
 	}
@@ -163,22 +163,34 @@ conn_forget_who(struct conn *c)
 	c->who = NULL;
 }
 
+static size_t
+conn_kept(const struct conn *c)
+{
+	return (c->part != NULL ? c->part->n : 0);
+}
+
+static void
+conn_forget_part(struct conn *c)
+{
+	if (c->part == NULL)
+		return;
+	memory_give(sizeof(*c->part) + c->part->n);
+	free(c->part);
+	c->part = NULL;
+}
+
 /* Keep what was not used for the next read. */
 static void
 conn_keep(struct conn *c, const uint8_t *data, size_t n)
 {
-	uint8_t	*part = NULL;
-
-	if (n > 0) {
-		if ((part = malloc(n)) == NULL)
-			fatal("connection: %zu bytes", n);
-		memcpy(part, data, n);
-	}
-	memory_take(n);
-	memory_give(c->npart);
-	free(c->part);
-	c->part = part;
-	c->npart = (uint32_t)n;
+	conn_forget_part(c);
+	if (n == 0)
+		return;
+	if ((c->part = malloc(sizeof(*c->part) + n)) == NULL)
+		fatal("connection: %zu bytes", n);
+	memory_take(sizeof(*c->part) + n);
+	c->part->n = n;
+	memcpy(c->part->bytes, data, n);
 }
 
 /* Hand bytes to whatever the connection speaks now; it may change on the way. */
@@ -222,7 +234,7 @@ conn_eof(struct conn *c)
 static void
 conn_read(struct conn *c, int fresh)
 {
-	size_t	 have = c->npart, used;
+	size_t	 have = conn_kept(c), used;
 	ssize_t	 n = 0;
 
 	if (fresh && have < sizeof(rbuf)) {
@@ -238,7 +250,7 @@ conn_read(struct conn *c, int fresh)
 		}
 	}
 	if (have > 0)
-		memcpy(rbuf, c->part, have);
+		memcpy(rbuf, c->part->bytes, have);
 	have += (size_t)n;
 	used = conn_input(c, rbuf, have);
 	if (c->state == CONN_DEAD)
@@ -309,6 +321,8 @@ conn_drop(struct conn *c, enum close_reason reason)
 		return;
 	c->state = CONN_DEAD;
 	c->reason = (uint8_t)reason;
+	if (c->inhub)
+		hub_lost();
 	timer_cancel(&c->timer);
 	lookup_cancel(c);
 	revalidate_remove(c);
@@ -334,8 +348,8 @@ conn_reap(void)
 			conn_discount(c);
 		peer_leave(&c->addr);
 		conn_forget_who(c);
-		memory_give(sizeof(*c) + c->npart);
-		free(c->part);
+		conn_forget_part(c);
+		memory_give(sizeof(*c));
 		free(c);
 	}
 }
@@ -393,7 +407,7 @@ conn_largest(const struct conn *except)
 uint64_t
 conn_held(const struct conn *c)
 {
-	return ((c->out != NULL ? c->out->bytes : 0) + c->npart);
+	return ((c->out != NULL ? c->out->bytes : 0) + conn_kept(c));
 }
 
 const char *

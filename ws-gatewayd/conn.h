@@ -39,6 +39,12 @@ struct conn_addr {
 	uint8_t		ip[16];
 };
 
+/* What was read and could not be used yet. */
+struct conn_part {
+	size_t		 n;
+	uint8_t		 bytes[];
+};
+
 /* The token it came with, and whose that is. */
 struct conn_who {
 	uint8_t		 token_len;
@@ -92,8 +98,8 @@ struct conn {
 	struct lookup_waiter	*lookup;	/* NULL: awaits no answer */
 	struct player		*player;	/* CONN_WS */
 	struct request		*req;		/* CONN_HTTP: the one in progress */
-	uint8_t			*part;		/* read and not yet used */
-	uint32_t		 npart;
+	struct conn_part	*part;		/* NULL: nothing is kept */
+	uint32_t		 seq;		/* of the last broadcast it got */
 	struct conn_addr	 addr;
 	struct ws_stream	 ws;
 	uint64_t		 deadline;	/* CONN_HTTP: of the request;
@@ -149,6 +155,14 @@ struct conn *conn_by_id(uint64_t);
 int	 conn_send(struct conn *, struct frame *, int urgent);
 /* The same for what comes out of the offline queue: over no bound. */
 void	 conn_send_backlog(struct conn *, struct frame *);
+/* Queue a broadcast; only broadcast.c, who knows the order, may do so. */
+void	 conn_queue(struct conn *, struct frame *);
+/*
+ * Write now as many broadcasts as the connection, for which nothing waits, is
+ * behind by and its socket takes.  Returns how many are done with: the rest of
+ * one that went out in part is queued.
+ */
+uint32_t conn_write(struct conn *);
 /* Write now what the socket takes. */
 void	 conn_flush(struct conn *);
 void	 output_init(struct event_base *);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broadcast.h"
 #include "conn.h"
 #include "engine.h"
 #include "frame.h"
@@ -20,6 +21,8 @@ RB_GENERATE(player_tree, player, entry, player_cmp)
 
 struct player_tree	hub_players = RB_INITIALIZER(&hub_players);
 struct conn_list	hub_conns = TAILQ_HEAD_INITIALIZER(hub_conns);
+
+static uint64_t			open_conns;	/* in the hub and not dropped */
 
 int
 player_cmp(const struct player *a, const struct player *b)
@@ -79,6 +82,8 @@ hub_join(struct conn *c, const void *id, size_t len)
 	TAILQ_INSERT_TAIL(&hub_conns, c, entry);
 	c->player = p;
 	c->inhub = 1;
+	open_conns++;
+	broadcast_join(c);
 	metrics.connections++;
 	metrics.opened++;
 	return (0);
@@ -91,6 +96,9 @@ hub_leave(struct conn *c)
 
 	if (!c->inhub)
 		return;
+	if (c->state != CONN_DEAD)
+		open_conns--;
+	broadcast_leave(c);
 	TAILQ_REMOVE(&p->conns, c, siblings);
 	TAILQ_REMOVE(&hub_conns, c, entry);
 	c->inhub = 0;
@@ -99,6 +107,12 @@ hub_leave(struct conn *c)
 	if (--p->nconns == 0)
 		metrics.players--;
 	hub_release(p);
+}
+
+void
+hub_lost(void)
+{
+	open_conns--;
 }
 
 /*
@@ -155,12 +169,9 @@ hub_send(const void *id, size_t len, struct frame *f)
 struct hub_result
 hub_broadcast(struct frame *f)
 {
-	struct hub_result	 res = { 0, 0 };
-	struct conn		*c;
+	struct hub_result	 res = { open_conns, 0 };
 
-	TAILQ_FOREACH(c, &hub_conns, entry) {
-		if (c->state == CONN_WS)
-			res.delivered += (uint64_t)conn_send(c, f, 0);
-	}
+	if (open_conns > 0)
+		broadcast_add(f);
 	return (res);
 }

@@ -41,6 +41,8 @@ struct player	*hub_find(const void *id, size_t len);
 /* Add a connection; returns -1 when the player has max_conns already. */
 int		 hub_join(struct conn *, const void *id, size_t len);
 void		 hub_leave(struct conn *);
+/* One that is in the hub has been dropped, and leaves later. */
+void		 hub_lost(void);
 
 struct hub_result {
 	uint64_t	delivered;	/* connections that it was given to */

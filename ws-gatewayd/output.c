@@ -1,8 +1,7 @@
 /*
  * The way out.  Frames are queued by reference, and what a loop turn has
- * queued leaves at its end: what waits for one connection goes in one call,
- * and a broadcast to very many is written in slices, between which the loop
- * looks at its sockets.
+ * queued leaves at its end: what waits for one connection goes in one call.
+ * Broadcasts wait in a log of their own (broadcast.c).
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -15,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broadcast.h"
 #include "conn.h"
 #include "engine.h"
 #include "frame.h"
@@ -60,6 +60,7 @@ output_end_turn(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval	 zero = { 0, 0 };
 	struct conn			*c;
 	unsigned			 n;
+	int				 more;
 
 	(void)fd;
 	(void)what;
@@ -72,9 +73,10 @@ output_end_turn(evutil_socket_t fd, short what, void *arg)
 		conn_flush(c);
 		conn_again(c);
 	}
+	more = broadcast_sweep();
 	lookup_flush();
 	conn_reap();
-	if (!TAILQ_EMPTY(&dirty) && !awake) {
+	if ((more || !TAILQ_EMPTY(&dirty)) && !awake) {
 		/* By a timeout, so that sockets are looked at in between. */
 		awake = 1;
 		if (event_add(&ev_turn, &zero) == -1)
@@ -203,13 +205,11 @@ output_queue(struct conn *c, struct frame *f, int urgent)
 	output_dirty(c, urgent);
 }
 
-int
-conn_send(struct conn *c, struct frame *f, int urgent)
+static int
+output_message(struct conn *c, struct frame *f, int urgent)
 {
 	uint64_t	 load = outq_load(c->out);
 
-	if (c->state == CONN_DEAD)
-		return (0);
 	/* One frame always fits, however large. */
 	if (f->message && load > 0 && load + f->len > engine.conf.sendq_hard) {
 		conn_drop(c, CLOSE_SLOW);
@@ -222,6 +222,21 @@ conn_send(struct conn *c, struct frame *f, int urgent)
 	return (c->state != CONN_DEAD);
 }
 
+int
+conn_send(struct conn *c, struct frame *f, int urgent)
+{
+	broadcast_catch_up(c);
+	if (c->state == CONN_DEAD)
+		return (0);
+	return (output_message(c, f, urgent));
+}
+
+void
+conn_queue(struct conn *c, struct frame *f)
+{
+	output_message(c, f, 0);
+}
+
 void
 conn_send_backlog(struct conn *c, struct frame *f)
 {
@@ -232,6 +247,16 @@ conn_send_backlog(struct conn *c, struct frame *f)
 	c->out->backlog += f->len;
 	c->out->nbacklog++;
 	output_queue(c, f, 1);
+}
+
+static void
+output_sent(struct conn *c, const struct frame *f)
+{
+	if (!f->message)
+		return;
+	metrics.delivered++;
+	c->sent++;
+	c->sent_bytes += f->len;
 }
 
 /* N bytes have been written. */
@@ -252,11 +277,7 @@ output_written(struct conn *c, size_t n)
 			break;
 		}
 		n -= rest;
-		if (f->message) {
-			metrics.delivered++;
-			c->sent++;
-			c->sent_bytes += f->len;
-		}
+		output_sent(c, f);
 		outq_shift(q);
 	}
 	if (q->soft_deadline != 0 && outq_load(q) <= engine.conf.sendq_soft)
@@ -264,25 +285,69 @@ output_written(struct conn *c, size_t n)
 }
 
 static ssize_t
+output_writev(struct conn *c, const struct iovec *iov, unsigned n)
+{
+	ssize_t	 r;
+
+	do {
+		r = n == 1 ?
+		    send(c->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) :
+		    writev(c->fd, iov, (int)n);
+	} while (r == -1 && errno == EINTR);
+	return (r);
+}
+
+static ssize_t
 output_write(struct conn *c)
 {
 	struct iovec	 iov[MAXIOV];
 	struct outq	*q = c->out;
-	struct frame	*f = q->ring[q->head];
-	unsigned	 i, n;
+	struct frame	*f;
+	unsigned	 i, n = q->n < MAXIOV ? q->n : MAXIOV;
 	uint32_t	 skip;
 
-	if (q->n == 1)
-		return (send(c->fd, f->data + q->off, f->len - q->off,
-		    MSG_NOSIGNAL));
-	n = q->n < MAXIOV ? q->n : MAXIOV;
 	for (i = 0; i < n; i++) {
 		f = q->ring[(q->head + i) & (q->size - 1)];
 		skip = i == 0 ? q->off : 0;
 		iov[i].iov_base = f->data + skip;
 		iov[i].iov_len = f->len - skip;
 	}
-	return (writev(c->fd, iov, (int)n));
+	return (output_writev(c, iov, n));
+}
+
+uint32_t
+conn_write(struct conn *c)
+{
+	struct iovec	 iov[MAXIOV];
+	struct frame	*f;
+	uint32_t	 i, n = broadcast_behind(c);
+	ssize_t		 r;
+
+	if (n > MAXIOV)
+		n = MAXIOV;
+	for (i = 0; i < n; i++) {
+		f = broadcast_frame(c, i);
+		iov[i].iov_base = f->data;
+		iov[i].iov_len = f->len;
+	}
+	if ((r = output_writev(c, iov, n)) == -1) {
+		if (errno != EAGAIN && errno != ENOBUFS)
+			conn_drop(c, CLOSE_ERROR);
+		return (0);
+	}
+	for (i = 0; i < n && r > 0; i++) {
+		f = broadcast_frame(c, i);
+		if ((size_t)r < f->len) {
+			conn_queue(c, f);
+			if (c->out != NULL)
+				output_written(c, (size_t)r);
+			r = 0;
+		} else {
+			output_sent(c, f);
+			r -= (ssize_t)f->len;
+		}
+	}
+	return (i);
 }
 
 /* Everything is out: what the connection's state makes of that. */
@@ -314,8 +379,6 @@ conn_flush(struct conn *c)
 		return;
 	while (c->out->n > 0) {
 		if ((n = output_write(c)) == -1) {
-			if (errno == EINTR)
-				continue;
 			if (errno == EAGAIN || errno == ENOBUFS)
 				conn_watch(c, c->watched | WATCH_WRITE);
 			else
@@ -335,26 +398,43 @@ output_pending(const struct conn *c)
 	return (c->out != NULL);
 }
 
+static void
+output_lost(struct conn *c, struct frame *f)
+{
+	f->fanout = 0;		/* it did not get everywhere */
+	if (!f->message)
+		return;
+	metrics.dropped[DROP_CLOSED]++;
+	if (monitor_on(CTL_EV_DROP))
+		monitor_event(CTL_EV_DROP, NULL, 0, c, f, 0,
+		    drop_reason_name(DROP_CLOSED));
+}
+
+static void
+output_forget_broadcasts(struct conn *c)
+{
+	uint32_t	 i, n = broadcast_behind(c);
+
+	for (i = 0; i < n; i++)
+		output_lost(c, broadcast_frame(c, i));
+	c->seq += n;
+}
+
 void
 output_forget(struct conn *c)
 {
 	struct outq	*q = c->out;
-	struct frame	*f;
 
 	if (c->isdirty) {
 		TAILQ_REMOVE(&dirty, c, dirty);
 		c->isdirty = 0;
 	}
+	output_forget_broadcasts(c);
 	if (q == NULL)
 		return;
-	metrics.dropped[DROP_CLOSED] += q->nmessages;
 	metrics.sendq_bytes -= q->bytes;
 	while (q->n > 0) {
-		f = q->ring[q->head];
-		f->fanout = 0;	/* it did not get everywhere */
-		if (f->message && monitor_on(CTL_EV_DROP))
-			monitor_event(CTL_EV_DROP, NULL, 0, c, f, 0,
-			    drop_reason_name(DROP_CLOSED));
+		output_lost(c, q->ring[q->head]);
 		outq_shift(q);
 	}
 	outq_free(q);

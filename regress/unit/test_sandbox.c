@@ -679,12 +679,11 @@ engine_accept(evutil_socket_t listener, short what, void *arg)
 {
 	static struct event	 client;
 	struct event_base	*base = arg;
-	int			 fd, on = 1;
+	int			 fd;
 
 	(void)what;
 	MUST((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK |
 	    SOCK_CLOEXEC)) != -1);
-	MUST(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
 	MUST(event_assign(&client, base, fd, EV_READ | EV_PERSIST,
 	    engine_read, base) == 0);
 	MUST(event_add(&client, NULL) == 0);

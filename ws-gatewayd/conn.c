@@ -20,6 +20,7 @@
 #include "log.h"
 #include "memory.h"
 #include "peer.h"
+#include "request.h"
 #include "watch.h"
 
 /*
@@ -27,8 +28,9 @@
  * front of what it reads, so no connection ever keeps more than this.
  */
 static uint8_t			 rbuf[131072];
-static struct conn_list		 others = TAILQ_HEAD_INITIALIZER(others);
 static struct conn_list		 dead = TAILQ_HEAD_INITIALIZER(dead);
+struct conn_list		 conn_others =
+				     TAILQ_HEAD_INITIALIZER(conn_others);
 static uint64_t			 last_id;
 
 static int			 watch;		/* the sockets of all */
@@ -328,6 +330,7 @@ conn_drop(struct conn *c, enum close_reason reason)
 	revalidate_remove(c);
 	output_forget(c);
 	request_free(c);
+	conn_keep(c, NULL, 0);
 	if (close(c->fd) == -1)
 		log_warn("close");
 	TAILQ_INSERT_TAIL(&dead, c, dirty);
@@ -348,7 +351,6 @@ conn_reap(void)
 			conn_discount(c);
 		peer_leave(&c->addr);
 		conn_forget_who(c);
-		conn_forget_part(c);
 		memory_give(sizeof(*c));
 		free(c);
 	}
@@ -357,14 +359,14 @@ conn_reap(void)
 void
 conn_count(struct conn *c)
 {
-	TAILQ_INSERT_TAIL(&others, c, entry);
+	TAILQ_INSERT_TAIL(&conn_others, c, entry);
 	metrics.http_connections++;
 }
 
 void
 conn_discount(struct conn *c)
 {
-	TAILQ_REMOVE(&others, c, entry);
+	TAILQ_REMOVE(&conn_others, c, entry);
 	metrics.http_connections--;
 }
 
@@ -373,7 +375,7 @@ conn_stop_others(void)
 {
 	struct conn	*c;
 
-	TAILQ_FOREACH(c, &others, entry) {
+	TAILQ_FOREACH(c, &conn_others, entry) {
 		/* A request in progress is answered, and closed by that. */
 		if (c->state != CONN_HTTP || c->req != NULL)
 			continue;
@@ -384,30 +386,16 @@ conn_stop_others(void)
 	}
 }
 
-static struct conn *
-larger(struct conn *best, struct conn *c, const struct conn *except)
-{
-	if (c == except || c->state == CONN_DEAD || conn_held(c) == 0)
-		return (best);
-	return (best == NULL || conn_held(c) > conn_held(best) ? c : best);
-}
-
-struct conn *
-conn_largest(const struct conn *except)
-{
-	struct conn	*c, *best = NULL;
-
-	TAILQ_FOREACH(c, &hub_conns, entry)
-		best = larger(best, c, except);
-	TAILQ_FOREACH(c, &others, entry)
-		best = larger(best, c, except);
-	return (best);
-}
-
 uint64_t
 conn_held(const struct conn *c)
 {
-	return ((c->out != NULL ? c->out->bytes : 0) + conn_kept(c));
+	uint64_t	 held = conn_kept(c);
+
+	if (c->out != NULL && (c->watched & WATCH_WRITE))
+		held += c->out->bytes + c->out->size * sizeof(*c->out->ring);
+	if (c->req != NULL)
+		held += c->req->body_size;
+	return (held);
 }
 
 const char *

@@ -18,6 +18,7 @@
 #include "timer.h"
 #include "ws.h"
 
+struct conn_list;
 struct event_base;
 struct frame;
 struct player;
@@ -121,11 +122,14 @@ void	 conn_drop(struct conn *, enum close_reason);
 /* The end of a loop turn: free those that were dropped. */
 void	 conn_reap(void);
 /* Those outside the hub, HTTP or closing, are listed and counted here. */
+extern struct conn_list conn_others;
 void	 conn_count(struct conn *);
 void	 conn_discount(struct conn *);
-/* Bytes that wait to be written or used; who holds the most but EXCEPT. */
+/*
+ * Bytes of input that is not complete, and of output that the peer doesn't
+ * take: what it was not offered yet is not held against it.
+ */
 uint64_t conn_held(const struct conn *);
-struct conn *conn_largest(const struct conn *except);
 /* The daemon stops: end the HTTP connections as soon as they are answered. */
 void	 conn_stop_others(void);
 /* Watch the socket for WATCH_READ, WATCH_WRITE, both or nothing. */
@@ -150,11 +154,12 @@ struct conn *conn_by_id(uint64_t);
 /*
  * Queue a frame (takes a reference of its own); it is written at the end of
  * this loop turn.  URGENT goes before the rest of a broadcast.  A connection
- * over its send-queue bound is dropped: returns 0 then, 1 when it was taken.
+ * over its send-queue bound, or with no memory for a longer queue, is dropped:
+ * returns 0 then, 1 when it was taken.
  */
 int	 conn_send(struct conn *, struct frame *, int urgent);
 /* The same for what comes out of the offline queue: over no bound. */
-void	 conn_send_backlog(struct conn *, struct frame *);
+int	 conn_send_backlog(struct conn *, struct frame *);
 /* Queue a broadcast; only broadcast.c, who knows the order, may do so. */
 void	 conn_queue(struct conn *, struct frame *);
 /*

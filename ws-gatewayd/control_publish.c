@@ -109,6 +109,11 @@ upload_publish(struct client *c)
 	}
 	if ((event = upload_event(c, &len)) == NULL)
 		return;
+	if (publish_room(len + v.len, pub->broadcast != 0, NULL) == -1) {
+		free(event);
+		client_fail(c, CTL_ERR_FAILED, "the memory budget has no room");
+		return;
+	}
 	res = publish_message(pub->broadcast ? NULL : pub->player.id,
 	    pub->broadcast ? 0 : pub->player.len, pub->broadcast != 0, event,
 	    len, v.raw, v.len, publisher, sizeof(publisher) - 1);

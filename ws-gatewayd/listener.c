@@ -109,6 +109,8 @@ listener_exhausted(int fd)
 static void
 listener_new(int fd, const struct sockaddr *sa)
 {
+	/* Those who were dropped just now count no more. */
+	conn_reap();
 	if (metrics.connections + metrics.http_connections >=
 	    engine.max_connections)
 		listener_refuse(fd, REFUSE_CONNS);

@@ -15,12 +15,14 @@ void	memory_give(size_t);
 
 struct conn;
 
+/* Whether N more bytes fit. */
+int	memory_fits(size_t n);
 /*
- * Make sure that N more bytes fit.  What has to go for that: the connection
- * that holds the most (but EXCEPT, for whom it is), or the player with the
- * longest offline queue, whichever is more, again and again up to a bound.
- * Returns 0, or -1 when there is no room all the same.  Not to be called while
- * connections or players are walked through.
+ * Make sure that they do.  What has to go for that: the connection that holds
+ * the most (but EXCEPT, for whom it is), or the player with the longest
+ * offline queue, whichever is more, again and again.  Returns 0, or -1 when
+ * there is no room all the same.  Not to be called while connections or
+ * players are walked through.
  */
 int	memory_reserve(size_t n, const struct conn *except);
 

@@ -142,13 +142,18 @@ outq_free(struct outq *q)
 	free(q);
 }
 
+static uint32_t
+outq_next_size(const struct outq *q)
+{
+	return (q->size < RING_MIN ? RING_MIN : q->size * 2);
+}
+
 static void
 outq_grow(struct outq *q)
 {
 	struct frame	**ring;
-	uint32_t	  i, size;
+	uint32_t	  i, size = outq_next_size(q);
 
-	size = q->size < RING_MIN ? RING_MIN : q->size * 2;
 	if ((ring = reallocarray(NULL, size, sizeof(*ring))) == NULL)
 		fatal("send queue");
 	for (i = 0; i < q->n; i++)
@@ -192,17 +197,48 @@ outq_load(const struct outq *q)
 	return (q->bytes - q->backlog);
 }
 
-static void
+/* It must grow, and has more than one call writes already. */
+static int
+outq_long(const struct outq *q)
+{
+	return (q != NULL && q->n == q->size && q->n >= MAXIOV);
+}
+
+/*
+ * Room for one more frame; returns 0 when the connection is dropped for that.
+ * The rings of all who wait for the same broadcasts double at the same one:
+ * those who find no memory for it go themselves, since nobody else can be let
+ * go while the hub walks through its lists.  That must not hit a peer who
+ * reads: what it was not offered yet is written before its ring grows long.
+ */
+static int
+output_room(struct conn *c)
+{
+	struct outq	*q;
+
+	if (outq_long(c->out) && c->state == CONN_WS &&
+	    !(c->watched & WATCH_WRITE))
+		conn_flush(c);
+	if (c->state == CONN_DEAD)
+		return (0);
+	if ((q = c->out) == NULL)
+		c->out = outq_new();
+	else if (q->n >= RING_MAX + q->nbacklog)
+		conn_drop(c, CLOSE_SLOW);
+	else if (outq_long(q) && (c->watched & WATCH_WRITE) &&
+	    !memory_fits(outq_next_size(q) * sizeof(*q->ring)))
+		conn_drop(c, CLOSE_MEMORY);
+	return (c->state != CONN_DEAD);
+}
+
+static int
 output_queue(struct conn *c, struct frame *f, int urgent)
 {
-	if (c->out == NULL)
-		c->out = outq_new();
-	if (c->out->n >= RING_MAX + c->out->nbacklog) {
-		conn_drop(c, CLOSE_SLOW);
-		return;
-	}
+	if (!output_room(c))
+		return (0);
 	outq_push(c->out, f);
 	output_dirty(c, urgent);
+	return (1);
 }
 
 static int
@@ -215,11 +251,12 @@ output_message(struct conn *c, struct frame *f, int urgent)
 		conn_drop(c, CLOSE_SLOW);
 		return (0);
 	}
-	output_queue(c, f, urgent);
+	if (!output_queue(c, f, urgent))
+		return (0);
 	if (c->state == CONN_WS && c->out->soft_deadline == 0 &&
-	    load + f->len > engine.conf.sendq_soft)
+	    outq_load(c->out) > engine.conf.sendq_soft)
 		session_watch(c);
-	return (c->state != CONN_DEAD);
+	return (1);
 }
 
 int
@@ -237,16 +274,14 @@ conn_queue(struct conn *c, struct frame *f)
 	output_message(c, f, 0);
 }
 
-void
+int
 conn_send_backlog(struct conn *c, struct frame *f)
 {
-	if (c->state == CONN_DEAD)
-		return;
-	if (c->out == NULL)
-		c->out = outq_new();
+	if (c->state == CONN_DEAD || !output_queue(c, f, 1))
+		return (0);
 	c->out->backlog += f->len;
 	c->out->nbacklog++;
-	output_queue(c, f, 1);
+	return (1);
 }
 
 static void

@@ -19,6 +19,7 @@
 #include "text.h"
 
 #define MESSAGE_ROOM	512	/* of a message beside its two parts */
+#define QUEUE_ROOM	sizeof(struct outq)	/* of one whom it is for */
 #define MAX_PLAYER_ID	255	/* longer than any identity there can be */
 
 enum member {
@@ -120,6 +121,17 @@ player_id(const struct json_value *v, char *id, size_t size)
 	return (n > size ? -1 : (int)n);
 }
 
+int
+publish_room(size_t len, int broadcast, const struct conn *from)
+{
+	uint64_t	 queues = metrics.connections;
+
+	if (!broadcast && queues > engine.conf.max_conns)
+		queues = engine.conf.max_conns;
+	return (memory_reserve(len + MESSAGE_ROOM + queues * QUEUE_ROOM,
+	    from));
+}
+
 struct hub_result
 publish_message(const void *player, size_t plen, int broadcast,
     const char *event, size_t elen, const char *payload, size_t paylen,
@@ -211,7 +223,7 @@ publish_take(struct conn *c, struct request *r, const char *body, size_t len,
 		error = "bad request: missing event";
 	else if (event->type != JSON_STRING)
 		error = "bad request: event must be a string";
-	else if (memory_reserve(event->len + payload->len + MESSAGE_ROOM,
+	else if (publish_room(event->len + payload->len, broadcast,
 	    c) == -1) {
 		reply_refuse(c, REFUSE_MEMORY);
 		return;

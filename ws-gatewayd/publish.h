@@ -6,6 +6,14 @@
 
 #include "hub.h"
 
+struct conn;
+
+/*
+ * Make room for a message whose event and payload have LEN bytes; nothing is
+ * taken from the connection that it came FROM.  Returns -1 if there is none.
+ */
+int		 publish_room(size_t len, int broadcast,
+		    const struct conn *from);
 /*
  * Encode, give it to the hub, count and log it.  PLAYER (PLEN bytes) is whom
  * it is for; NULL is everybody, and only a broadcast can be.  A broadcast is

@@ -206,7 +206,9 @@ queue_flush(struct player *p, struct conn *c)
 			queue_remove(q);
 			continue;
 		}
-		conn_send_backlog(c, q->frame);
+		/* The rest is for the player's next connection. */
+		if (!conn_send_backlog(c, q->frame))
+			break;
 		metrics.queue_flushed++;
 		if (monitor_on(CTL_EV_FLUSH))
 			monitor_event(CTL_EV_FLUSH, NULL, 0, c, q->frame, 1,

@@ -62,8 +62,9 @@ class RawWS:
         self.buf = b""
 
     @classmethod
-    def connect(cls, gateway, token=None, path=None, headers=(), limit=20.0):
-        self = cls(gateway.socket(limit))
+    def connect(cls, gateway, token=None, path=None, headers=(), limit=20.0,
+                sock=None):
+        self = cls(sock or gateway.socket(limit))
         key = base64.b64encode(os.urandom(16))
         if path is None:
             path = "/ws" if token is None else "/ws?token=" + token

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from gateway import wait_for
+from rawhttp import RawHTTP, post, request
 from rawws import PING, Closed, RawWS, Refused, frame
 
 
@@ -240,6 +241,80 @@ def test_memory_budget_takes_from_the_largest(start):
     assert m['ws_connections_closed_total{reason="memory"}'] + \
         m['ws_messages_dropped_total{reason="memory"}'] > 0
     logged(g, msg="memory budget used up: the largest consumer goes")
+    reader.settle()
+    reader.close()
+    for ws in stuck:
+        ws.abort()
+
+
+def stuck_player(g, folder, token):
+    """By a socket for which the kernel keeps little; never reads again."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(20)
+    sock.connect(str(folder.path / "stuck.sock"))
+    return RawWS.connect(g, token, sock=sock)
+
+
+def crowd(start, folder, memory, n):
+    """N players who never read and one who does, in little memory."""
+    g = open_gateway(start, "log level info\nlimits { memory %s }\n"
+                     "players { send-queue-hard 1G; send-queue-soft 1G }\n"
+                     'listen on "unix:%s" mode 0666' % (
+                         memory, folder.path / "stuck.sock"), n + 1)
+    reader = RawWS.connect(g, "p0")
+    return g, reader, [stuck_player(g, folder, "p%d" % i)
+                       for i in range(1, n + 1)]
+
+
+def memory(http):
+    """In use, and connections closed for it; asked on a connection that is
+    there: a new one would make room."""
+    values = dict(line.rsplit(" ", 1) for line in http.ask(
+        request("GET", "/metrics")).body.decode().splitlines())
+    return (int(values["ws_memory_bytes"]),
+            int(values['ws_connections_closed_total{reason="memory"}']))
+
+
+def test_memory_that_many_share(start, folder):
+    """Messages that everybody waits for are free when the last who does has
+    gone: as many go as it takes, and no publisher is sent away."""
+    g, reader, stuck = crowd(start, folder, "2M", 100)
+    with RawHTTP(g) as http:
+        for i in range(60):
+            body = json.dumps({"event": "b", "payload": [i, "x" * 200000]})
+            res = http.ask(post("/broadcast", body.encode()))
+            assert res.status == 200, (i, res)
+            assert json.loads(reader.recv_text())["payload"][0] == i
+            used, closed = memory(http)
+            assert used <= 2 << 20
+            if closed == 100:
+                break
+        assert closed == 100
+    reader.settle()
+    reader.close()
+    for ws in stuck:
+        ws.abort()
+
+
+def test_memory_of_long_queues(start, folder):
+    """Queues that all grow at the same message stay in the budget, too; a
+    player who reads loses nothing, however many come at once."""
+    g, reader, stuck = crowd(start, folder, "1M", 150)
+    body = json.dumps({"event": "b"}).encode()
+    with RawHTTP(g) as http:
+        # They come in one turn of the loop: more than a ring has room for.
+        http.send(post("/broadcast", body) * 200)
+        for _ in range(200):
+            assert http.response().status == 200
+            assert json.loads(reader.recv_text())["event"] == "b"
+        for _ in range(3000):
+            assert http.ask(post("/broadcast", body)).status == 200
+            assert json.loads(reader.recv_text())["event"] == "b"
+            used, closed = memory(http)
+            assert used <= 1 << 20
+            if closed > 0:
+                break
+        assert closed > 0
     reader.settle()
     reader.close()
     for ws in stuck:

@@ -70,6 +70,7 @@ static struct {
 	char		 player[CTL_MAXID + 1];
 	int		 broadcast;
 	struct hub_result result;
+	int		 full;		/* there is no room */
 } published;
 
 static struct {
@@ -223,6 +224,15 @@ void
 engine_drain(uint64_t spread)
 {
 	drained = spread;
+}
+
+int
+publish_room(size_t len, int broadcast, const struct conn *from)
+{
+	assert_true(len > 0);
+	assert_null(from);
+	published.broadcast = broadcast;
+	return (published.full ? -1 : 0);
 }
 
 struct hub_result
@@ -1023,6 +1033,13 @@ test_publish(void **state)
 	upload(&p, "21", "target", "1");
 	expect_ok(&p, 0, 1);
 	assert_int_equal(published.n, 4);
+	published.full = 1;
+	upload(&p, NULL, "news", "1");
+	expect_fail(&p, CTL_ERR_FAILED, "memory budget");
+	assert_int_equal(published.n, 4);
+	published.full = 0;
+	upload(&p, NULL, "news", "1");
+	expect_ok(&p, 0, 1);
 	peer_close(&p);
 }
 

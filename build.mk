@@ -25,14 +25,16 @@ PARENT_OBJS =	address.o conf.o conf_database.o conf_send.o conf_set.o \
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o selftest.o settings.o unixsock.o
 PROC_OBJS =	clock.o event_want.o ipc.o proc.o
-ENGINE_OBJS =	broadcast.o conn.o control.o control_change.o control_publish.o \
-		control_show.o control_token.o endpoint.o engine.o frame.o \
+ENGINE_OBJS =	broadcast.o conn.o control.o control_change.o \
+		control_publish.o control_show.o control_token.o deflate.o \
+		endpoint.o engine.o frame.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \
 		http_line.o http_query.o hub.o json.o json_string.o listener.o \
 		lookup.o memory.o metrics.o monitor.o output.o peer.o \
 		player_hash.o publish.o publisher.o rate.o queue.o reply.o \
-		request.o revalidate.o session.o session_data.o siphash.o \
-		text.o timer.o ws.o ws_accept.o
+		request.o revalidate.o session.o session_data.o \
+		session_inflate.o siphash.o text.o timer.o ws.o ws_accept.o \
+		ws_extension.o
 STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 		store_mysql_addr.o store_mysql_call.o store_mysql_dsn.o \
 		store_mysql_error.o store_mysql_lookup.o store_mysql_token.o \
@@ -50,7 +52,7 @@ all: ${PROGRAMS}
 ws-gatewayd: gatewayd.o ${DAEMON_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${DAEMON_OBJS} \
-	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS}
+	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS}
 
 ws-gatewayctl: ctl.o ${CTL_OBJS} ${LIB_OBJS}
 	@echo "link $@"
@@ -64,7 +66,7 @@ ECHO_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS:session_data.o=} \
 ws-gatewayd-echo: gatewayd.o ${ECHO_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${ECHO_OBJS} \
-	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS}
+	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS}
 
 echo_session_data.o: ${TOP}/regress/echo/session_data.c
 	@echo "cc $@"
@@ -78,7 +80,7 @@ ws-gatewayd-fault: gatewayd.o fault.o ${DAEMON_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} ${FAULT_LDFLAGS} -o $@ gatewayd.o fault.o \
 	    ${DAEMON_OBJS} ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} \
-	    ${MYSQL_LIBS}
+	    ${MYSQL_LIBS} ${ZLIB_LIBS}
 
 fault.o: ${TOP}/regress/fault/fault.c
 	@echo "cc $@"
@@ -90,7 +92,7 @@ ws-gatewayd-leak: gatewayd.o leak.o ${DAEMON_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o leak.o \
 	    ${DAEMON_OBJS} ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} \
-	    ${MYSQL_LIBS}
+	    ${MYSQL_LIBS} ${ZLIB_LIBS}
 
 leak.o: ${TOP}/regress/leak/leak.c
 	@echo "cc $@"
@@ -135,6 +137,6 @@ ${UNIT_TESTS} ${FUZZ_TARGETS:=.o}: \
 .c:
 	@echo "cc $<"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ $< libtest.a \
-	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
+	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
 
 .PHONY: all unit fuzz

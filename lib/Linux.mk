@@ -12,6 +12,7 @@ PLATFORM_LIBS != pkg-config --libs libbsd-overlay libbsd-ctor libevent_core
 PLATFORM_LIBS +=	-lmd -lseccomp
 SQLITE_LIBS =	-lsqlite3
 MYSQL_LIBS =	-lmariadb
+ZLIB_LIBS =	-lz
 CJSON_LIBS =	-lcjson
 CMOCKA_LIBS =	-lcmocka
 YACC =		byacc

@@ -1,4 +1,4 @@
-# What OpenBSD has in its base (imsg in libutil, SHA-1, sys/queue.h) and in
+# What OpenBSD has in its base (imsg in libutil, SHA-1, sys/queue.h, zlib) and in
 # packages below /usr/local (libevent2, sqlite3, mariadb-client, cJSON, cmocka).
 PLATFORM_OBJS =	platform_openbsd.o procstat_openbsd.o sandbox_openbsd.o \
 		control_path_openbsd.o watch_openbsd.o
@@ -9,6 +9,7 @@ PLATFORM_CFLAGS = -I/usr/local/include -I/usr/local/include/cjson \
 PLATFORM_LIBS =	-L/usr/local/lib -levent_core2 -lutil
 SQLITE_LIBS =	-lsqlite3
 MYSQL_LIBS =	-lmariadb
+ZLIB_LIBS =	-lz
 CJSON_LIBS =	-lcjson
 CMOCKA_LIBS =	-lcmocka
 YACC =		yacc

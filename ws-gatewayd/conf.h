@@ -42,6 +42,9 @@ struct settings {
 	uint64_t	sendq_hard;		/* bytes */
 	uint64_t	sendq_soft;
 	uint64_t	sendq_soft_time;
+	uint64_t	compress;		/* 0 or 1: permessage-deflate */
+	uint64_t	compress_min;		/* bytes of a message */
+	uint64_t	compress_level;
 	/* offline queue */
 	uint64_t	max_queued;		/* messages per player, 0: none */
 	uint64_t	offline_ttl;
@@ -81,6 +84,7 @@ enum setting_kind {
 	SETTING_COUNT,
 	SETTING_DURATION,
 	SETTING_SIZE,
+	SETTING_SWITCH,			/* yes or no */
 	SETTING_LEVEL,			/* enum log_level */
 	SETTING_SANDBOX			/* enum sandbox_mode */
 };

@@ -329,7 +329,10 @@ conn_drop(struct conn *c, enum close_reason reason)
 	lookup_cancel(c);
 	revalidate_remove(c);
 	output_forget(c);
-	request_free(c);
+	if (c->deflate)
+		session_inflate_end(c);
+	else
+		request_free(c);
 	conn_keep(c, NULL, 0);
 	if (close(c->fd) == -1)
 		log_warn("close");
@@ -389,11 +392,11 @@ conn_stop_others(void)
 uint64_t
 conn_held(const struct conn *c)
 {
-	uint64_t	 held = conn_kept(c);
+	uint64_t	 held = conn_kept(c) + session_inflate_size(c);
 
 	if (c->out != NULL && (c->watched & WATCH_WRITE))
 		held += c->out->bytes + c->out->size * sizeof(*c->out->ring);
-	if (c->req != NULL)
+	if (!c->deflate && c->req != NULL)
 		held += c->req->body_size;
 	return (held);
 }

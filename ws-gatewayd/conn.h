@@ -21,6 +21,7 @@
 struct conn_list;
 struct event_base;
 struct frame;
+struct inflater;
 struct player;
 struct request;
 struct sockaddr;
@@ -86,6 +87,8 @@ struct conn {
 	uint8_t			 served:1;	/* HTTP: a request before this */
 	uint8_t			 inhub:1;
 	uint8_t			 checking:1;	/* on the revalidation list */
+	uint8_t			 deflate:1;	/* CONN_WS, and after it: speaks
+						   permessage-deflate */
 	uint64_t		 sent;		/* messages */
 	uint64_t		 sent_bytes;
 
@@ -98,7 +101,11 @@ struct conn {
 	struct conn_who		*who;		/* CONN_WS, and after it */
 	struct lookup_waiter	*lookup;	/* NULL: awaits no answer */
 	struct player		*player;	/* CONN_WS */
-	struct request		*req;		/* CONN_HTTP: the one in progress */
+	union {
+		struct request	*req;		/* the one in progress, or NULL;
+						   if it is not deflate */
+		struct inflater	*inflate;	/* NULL: no message is open */
+	};
 	struct conn_part	*part;		/* NULL: nothing is kept */
 	uint32_t		 seq;		/* of the last broadcast it got */
 	struct conn_addr	 addr;
@@ -183,9 +190,24 @@ int	 output_pending(const struct conn *);
 /* session_data.c: the parser has a piece of a message */
 void	 session_data(struct conn *, const struct ws_parser *);
 
+/* session_inflate.c: compressed messages */
+/*
+ * The parser has a piece of one: what comes out goes to session_data().
+ * Returns 0, or -1 with the parser's code and reason of an error.
+ */
+int	 session_inflate(struct conn *, struct ws_parser *);
+/* Forget the open message of a connection that is deflate. */
+void	 session_inflate_end(struct conn *);
+/* What that costs, in bytes. */
+size_t	 session_inflate_size(const struct conn *);
+
 /* session.c: a WebSocket */
-/* Go from HTTP to WebSocket: the connection is in the hub already. */
-void	 session_start(struct conn *, const struct store_result *);
+/*
+ * Go from HTTP to WebSocket: the connection is in the hub already, and has no
+ * request any more.
+ */
+void	 session_start(struct conn *, const struct store_result *,
+	    int deflate);
 /* Bytes came; returns how many were used. */
 size_t	 session_input(struct conn *, uint8_t *, size_t);
 /* Start the close handshake. */

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deflate.h"
+#include "engine.h"
 #include "frame.h"
 #include "log.h"
 #include "memory.h"
@@ -93,6 +95,49 @@ frame_close(uint16_t code, const char *reason)
 	return (f);
 }
 
+/* The payload of a frame of ours. */
+static const uint8_t *
+frame_payload(const struct frame *f, size_t *len)
+{
+	size_t	 hlen;
+
+	/* As ws_header() has written it. */
+	hlen = f->data[1] < 126 ? 2 : f->data[1] == 126 ? 4 : 10;
+	*len = f->len - hlen;
+	return (f->data + hlen);
+}
+
+void
+frame_deflate(struct frame *f)
+{
+	struct frame	*d;
+	const uint8_t	*payload;
+	uint8_t		 header[WS_MAXHEADER], *out;
+	size_t		 hlen, len, n;
+
+	payload = frame_payload(f, &len);
+	if (f->tried)
+		return;
+	f->tried = 1;
+	if (len < engine.conf.compress_min ||
+	    metrics.memory_bytes + len > engine.conf.memory_limit ||
+	    (out = malloc(len)) == NULL)
+		return;
+	n = deflate_message(payload, len, out, (int)engine.conf.compress_level);
+	if (n > 0) {
+		hlen = ws_header(header, f->data[0] & 0x0f, n);
+		header[0] |= WS_RSV1;
+		d = frame_room(hlen + n);
+		memcpy(d->data, header, hlen);
+		memcpy(d->data + hlen, out, n);
+		f->deflated = d;
+		metrics.deflated++;
+		metrics.deflate_in += len;
+		metrics.deflate_out += n;
+	}
+	free(out);
+}
+
 struct frame *
 frame_ref(struct frame *f)
 {
@@ -110,6 +155,8 @@ frame_unref(struct frame *f)
 	if (f->fanout != 0)
 		hist_observe(&metrics.fanout,
 		    (double)(now_ms() - f->fanout) / 1000.0);
+	if (f->deflated != NULL)
+		frame_unref(f->deflated);
 	memory_give(sizeof(*f) + f->len);
 	free(f);
 }

@@ -14,6 +14,8 @@ struct frame {
 	uint32_t	event_off;	/* of the event's JSON string in data */
 	uint32_t	event_len;
 	uint64_t	fanout;		/* ms when it went out, 0: is not timed */
+	struct frame	*deflated;	/* its other form, or NULL: see below */
+	uint8_t		tried;		/* to make that */
 	uint8_t		message;	/* counts as a delivery when written */
 	uint8_t		close;		/* a WebSocket close frame */
 	uint8_t		data[];
@@ -33,6 +35,14 @@ struct frame	*frame_close(uint16_t code, const char *reason);
 struct frame	*frame_bytes(const void *, size_t);
 /* Room for LEN plain bytes that the caller fills before anyone else sees it. */
 struct frame	*frame_room(size_t len);
+
+/*
+ * Make the form of a text or binary frame for those who speak
+ * permessage-deflate, if that has not been tried and it is worth it.  It is
+ * this frame's own, and never changes, nor does its absence, once somebody was
+ * given the frame: bytes that wait are counted by it.
+ */
+void		 frame_deflate(struct frame *);
 
 struct frame	*frame_ref(struct frame *);
 void		 frame_unref(struct frame *);

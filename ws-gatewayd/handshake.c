@@ -100,6 +100,30 @@ handshake_token(struct request *r, const char *head)
 	explicit_bzero(token, sizeof(token));
 }
 
+/*
+ * The first offer of permessage-deflate that will do, of all lines.  Returns
+ * -1 when one of them is not as it must be (RFC 6455, 9.1).
+ */
+static int
+handshake_extensions(struct request *r, const char *head)
+{
+	static const char		 name[] = "Sec-WebSocket-Extensions";
+	const struct http_header	*h;
+	int				 i;
+
+	if (!engine.conf.compress)
+		return (0);
+	for (i = 0; i < r->http.nheaders; i++) {
+		h = &r->http.headers[i];
+		if (h->name.len == sizeof(name) - 1 &&
+		    strncasecmp(head + h->name.off, name, h->name.len) == 0 &&
+		    ws_extension_parse(&r->deflate, head + h->value.off,
+		    h->value.len) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
 static int
 handshake_origin_ok(const struct http_parser *p, const char *head)
 {
@@ -138,7 +162,8 @@ handshake_check(struct request *r, const char *head)
 	    !http_has_token(p, head, "Connection", "Upgrade") ||
 	    http_count(p, head, "Sec-WebSocket-Key") != 1 ||
 	    !ws_key_ok(head + key->value.off, key->value.len) ||
-	    http_count(p, head, "Sec-WebSocket-Version") != 1)
+	    http_count(p, head, "Sec-WebSocket-Version") != 1 ||
+	    handshake_extensions(r, head) == -1)
 		return (REFUSE_HANDSHAKE);
 	if (!span_is(head, &version->value, "13"))
 		return (REFUSE_VERSION);
@@ -172,6 +197,7 @@ handshake_accept(struct conn *c, const struct store_result *res)
 {
 	struct request	*r = c->req;
 	struct player	*p;
+	int		 deflate;
 
 	p = hub_find(res->identity, res->identity_len);
 	if (p != NULL && p->nconns >= engine.conf.max_conns) {
@@ -189,9 +215,10 @@ handshake_accept(struct conn *c, const struct store_result *res)
 	if (hub_join(c, res->identity, res->identity_len) == -1)
 		fatalx("hub_join after its check");
 	conn_identify(c, r->token, r->token_len, res);
-	reply_upgrade(c, r->accept, r->bearer);
+	reply_upgrade(c, r);
+	deflate = r->deflate.agreed;
 	request_free(c);
-	session_start(c, res);
+	session_start(c, res, deflate);
 	queue_flush(c->player, c);
 }
 

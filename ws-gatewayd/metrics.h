@@ -105,6 +105,12 @@ struct metrics {
 	uint64_t	memory_bytes;		/* now, of the budget */
 	uint64_t	handshakes;		/* now, in progress */
 	uint64_t	received;		/* messages of players */
+	uint64_t	compressing;		/* WebSockets that agreed on it */
+	uint64_t	deflated;		/* messages, once each */
+	uint64_t	deflate_in;		/* bytes of them */
+	uint64_t	deflate_out;
+	uint64_t	inflate_in;		/* of players, compressed */
+	uint64_t	inflate_out;
 	uint64_t	requests;		/* HTTP */
 	uint64_t	lookups;
 	uint64_t	lookup_errors;		/* answered STORE_ERROR or late */

@@ -165,15 +165,34 @@ outq_grow(struct outq *q)
 	q->head = 0;
 }
 
-static void
-outq_push(struct outq *q, struct frame *f)
+/* What of a frame goes to that connection. */
+static struct frame *
+outgoing(const struct conn *c, struct frame *f)
 {
+	return (c->deflate && f->deflated != NULL ? f->deflated : f);
+}
+
+/* The same, compressed when that is still to be done, once for all. */
+static struct frame *
+output_form(const struct conn *c, struct frame *f)
+{
+	if (c->deflate && f->message)
+		frame_deflate(f);
+	return (outgoing(c, f));
+}
+
+static void
+outq_push(struct conn *c, struct frame *f)
+{
+	struct outq	*q = c->out;
+	uint32_t	 len = output_form(c, f)->len;
+
 	if (q->n == q->size)
 		outq_grow(q);
 	q->ring[(q->head + q->n++) & (q->size - 1)] = frame_ref(f);
-	q->bytes += f->len;
+	q->bytes += len;
 	q->nmessages += f->message;
-	metrics.sendq_bytes += f->len;
+	metrics.sendq_bytes += len;
 }
 
 static void
@@ -236,7 +255,7 @@ output_queue(struct conn *c, struct frame *f, int urgent)
 {
 	if (!output_room(c))
 		return (0);
-	outq_push(c->out, f);
+	outq_push(c, f);
 	output_dirty(c, urgent);
 	return (1);
 }
@@ -245,9 +264,11 @@ static int
 output_message(struct conn *c, struct frame *f, int urgent)
 {
 	uint64_t	 load = outq_load(c->out);
+	uint32_t	 len;
 
+	len = output_form(c, f)->len;
 	/* One frame always fits, however large. */
-	if (f->message && load > 0 && load + f->len > engine.conf.sendq_hard) {
+	if (f->message && load > 0 && load + len > engine.conf.sendq_hard) {
 		conn_drop(c, CLOSE_SLOW);
 		return (0);
 	}
@@ -279,19 +300,19 @@ conn_send_backlog(struct conn *c, struct frame *f)
 {
 	if (c->state == CONN_DEAD || !output_queue(c, f, 1))
 		return (0);
-	c->out->backlog += f->len;
+	c->out->backlog += outgoing(c, f)->len;
 	c->out->nbacklog++;
 	return (1);
 }
 
 static void
-output_sent(struct conn *c, const struct frame *f)
+output_sent(struct conn *c, struct frame *f)
 {
 	if (!f->message)
 		return;
 	metrics.delivered++;
 	c->sent++;
-	c->sent_bytes += f->len;
+	c->sent_bytes += outgoing(c, f)->len;
 }
 
 /* N bytes have been written. */
@@ -305,14 +326,14 @@ output_written(struct conn *c, size_t n)
 	q->bytes -= n;
 	metrics.sendq_bytes -= n;
 	while (n > 0 && q->n > 0) {
-		f = q->ring[q->head];
+		f = outgoing(c, q->ring[q->head]);
 		rest = f->len - q->off;
 		if (n < rest) {
 			q->off += (uint32_t)n;
 			break;
 		}
 		n -= rest;
-		output_sent(c, f);
+		output_sent(c, q->ring[q->head]);
 		outq_shift(q);
 	}
 	if (q->soft_deadline != 0 && outq_load(q) <= engine.conf.sendq_soft)
@@ -342,7 +363,7 @@ output_write(struct conn *c)
 	uint32_t	 skip;
 
 	for (i = 0; i < n; i++) {
-		f = q->ring[(q->head + i) & (q->size - 1)];
+		f = outgoing(c, q->ring[(q->head + i) & (q->size - 1)]);
 		skip = i == 0 ? q->off : 0;
 		iov[i].iov_base = f->data + skip;
 		iov[i].iov_len = f->len - skip;
@@ -361,7 +382,7 @@ conn_write(struct conn *c)
 	if (n > MAXIOV)
 		n = MAXIOV;
 	for (i = 0; i < n; i++) {
-		f = broadcast_frame(c, i);
+		f = output_form(c, broadcast_frame(c, i));
 		iov[i].iov_base = f->data;
 		iov[i].iov_len = f->len;
 	}
@@ -372,14 +393,14 @@ conn_write(struct conn *c)
 	}
 	for (i = 0; i < n && r > 0; i++) {
 		f = broadcast_frame(c, i);
-		if ((size_t)r < f->len) {
+		if ((size_t)r < iov[i].iov_len) {
 			conn_queue(c, f);
 			if (c->out != NULL)
 				output_written(c, (size_t)r);
 			r = 0;
 		} else {
 			output_sent(c, f);
-			r -= (ssize_t)f->len;
+			r -= (ssize_t)iov[i].iov_len;
 		}
 	}
 	return (i);

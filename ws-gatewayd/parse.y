@@ -269,7 +269,7 @@ last_setting	: /* empty */
 		| error				{ yyerrok; }
 		;
 
-setting		: STRING STRING			{ set_in_block($1, $2); }
+setting		: STRING value			{ set_in_block($1, $2); }
 		;
 
 %%

@@ -128,8 +128,9 @@ publish_room(size_t len, int broadcast, const struct conn *from)
 
 	if (!broadcast && queues > engine.conf.max_conns)
 		queues = engine.conf.max_conns;
-	return (memory_reserve(len + MESSAGE_ROOM + queues * QUEUE_ROOM,
-	    from));
+	/* A message may be there twice, as it is and compressed. */
+	return (memory_reserve((len + MESSAGE_ROOM) *
+	    (metrics.compressing > 0 ? 2 : 1) + queues * QUEUE_ROOM, from));
 }
 
 struct hub_result

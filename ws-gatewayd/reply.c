@@ -191,7 +191,7 @@ reply_error(struct conn *c, enum refuse_reason reason, int status,
 }
 
 void
-reply_upgrade(struct conn *c, const char accept[WS_ACCEPTLEN], int bearer)
+reply_upgrade(struct conn *c, const struct request *r)
 {
 	struct frame	*f;
 	char		 head[MAXHEAD];
@@ -200,10 +200,18 @@ reply_upgrade(struct conn *c, const char accept[WS_ACCEPTLEN], int bearer)
 	text_put(&t, "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: ");
-	text_bytes(&t, accept, WS_ACCEPTLEN);
+	text_bytes(&t, r->accept, WS_ACCEPTLEN);
 	text_put(&t, "\r\n");
-	if (bearer)
+	if (r->bearer)
 		text_put(&t, "Sec-WebSocket-Protocol: bearer\r\n");
+	if (r->deflate.agreed) {
+		text_put(&t, "Sec-WebSocket-Extensions: permessage-deflate; "
+		    "server_no_context_takeover; client_no_context_takeover");
+		/* Asked for, it must be said, and 15 is what we do. */
+		if (r->deflate.server_bits != 0)
+			text_put(&t, "; server_max_window_bits=15");
+		text_put(&t, "\r\n");
+	}
 	text_put(&t, "\r\n");
 	f = frame_bytes(head, t.len);
 	conn_send(c, f, 1);

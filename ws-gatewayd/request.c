@@ -338,7 +338,7 @@ request_continue(struct conn *c)
 {
 	if (c->state == CONN_DEAD)
 		return;
-	if (c->req != NULL && !c->closeafter) {
+	if (!c->deflate && c->req != NULL && !c->closeafter) {
 		c->req->phase = REQUEST_BODY;
 		/* A body of no bytes is whole without another read. */
 		(void)request_read_body(c, c->req, "", 0);

@@ -11,6 +11,7 @@
 #include "metrics.h"
 #include "proc.h"
 #include "ws.h"
+#include "ws_extension.h"
 
 struct conn;
 struct request;
@@ -50,6 +51,7 @@ struct request {
 	uint8_t			 handshake;	/* counted as in progress */
 	uint8_t			 bearer;	/* select that subprotocol */
 	char			 accept[WS_ACCEPTLEN];
+	struct ws_deflate	 deflate;
 
 	/* publish.c: the server whose token was good */
 	uint8_t			 subject_len;
@@ -96,8 +98,7 @@ void	reply_rate(struct conn *, unsigned seconds);
 void	reply_error(struct conn *, enum refuse_reason, int status,
 	    const char *text);
 /* 101: from now on it is a WebSocket. */
-void	reply_upgrade(struct conn *, const char accept[WS_ACCEPTLEN],
-	    int bearer);
+void	reply_upgrade(struct conn *, const struct request *);
 
 /* handshake.c, publish.c */
 void	handshake_head(struct conn *, struct request *, const char *);

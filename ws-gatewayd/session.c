@@ -69,7 +69,7 @@ session_arm(struct conn *c, uint64_t now)
 }
 
 void
-session_start(struct conn *c, const struct store_result *res)
+session_start(struct conn *c, const struct store_result *res, int deflate)
 {
 	uint64_t	 now = now_ms();
 
@@ -79,6 +79,8 @@ session_start(struct conn *c, const struct store_result *res)
 	c->deadline = now + engine.conf.ping_interval;
 	c->pong_deadline = now + engine.conf.pong_timeout;
 	ws_stream_init(&c->ws);
+	c->deflate = c->ws.deflate = deflate & 1;
+	metrics.compressing += c->deflate;
 	revalidate_add(c);
 	session_arm(c, now);
 	session_log(c, "ws_connect", "player connected", c->player->nconns);
@@ -95,6 +97,10 @@ void
 session_gone(struct conn *c)
 {
 	metrics.closed[c->reason]++;
+	if (c->deflate) {
+		metrics.compressing--;
+		session_inflate_end(c);
+	}
 	session_log(c, "ws_disconnect", "player disconnected",
 	    c->player->nconns - 1);
 	log_str("reason", close_reason_name(c->reason));
@@ -247,7 +253,10 @@ session_input(struct conn *c, uint8_t *data, size_t len)
 		case WS_EV_AGAIN:
 			return (used + n);
 		case WS_EV_DATA:
-			session_data(c, &ws);
+			if (!ws.compressed)
+				session_data(c, &ws);
+			else if (session_inflate(c, &ws) == -1)
+				session_error(c, &ws);
 			break;
 		case WS_EV_PING:
 			session_pong(c, &ws);

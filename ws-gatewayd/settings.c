@@ -39,6 +39,10 @@
 	{ block, name, flag, SETTING_SIZE,				\
 	    offsetof(struct settings, field), def, min, max, help }
 
+#define SWITCH(block, name, flag, field, def, help)			\
+	{ block, name, flag, SETTING_SWITCH,				\
+	    offsetof(struct settings, field), def, 0, 1, help }
+
 /* Rows of a block stand together: printconf.c prints them as they come. */
 const struct setting settings_table[] = {
 	{ "log", "level", "log-level", SETTING_LEVEL,
@@ -71,6 +75,12 @@ const struct setting settings_table[] = {
 	    1 * MB, 1 * KB, 1 * GB, "the same, for a limited time"),
 	DURATION("players", "send-queue-soft-time", NULL, sendq_soft_time,
 	    10 * SECOND, 10 * MS, 1 * DAY, "above the soft limit"),
+	SWITCH("players", "compress", NULL, compress,
+	    0, "messages, for players who offer it"),
+	SIZE("players", "compress-min", NULL, compress_min,
+	    256, 1, 64 * MB, "of a message that is worth it"),
+	COUNT("players", "compress-level", NULL, compress_level,
+	    6, 1, 9, "1: fast, 9: small"),
 
 	COUNT("queue", "max-messages", "max-queued", max_queued,
 	    100, 0, 1000000,
@@ -242,6 +252,13 @@ read_sandbox(const char *text, uint64_t *v)
 }
 
 static enum reading
+read_switch(const char *text, uint64_t *v)
+{
+	*v = strcmp(text, "yes") == 0;
+	return (*v || strcmp(text, "no") == 0 ? READ_OK : READ_NONE);
+}
+
+static enum reading
 read_level(const char *text, uint64_t *v)
 {
 	int	level;
@@ -266,6 +283,9 @@ read_kind(const struct setting *row, const char *text, uint64_t *v,
 	case SETTING_SIZE:
 		*wanted = "is not a size such as \"65536\", \"64K\" or \"1M\"";
 		return (size_parse(text, v) == 0 ? READ_OK : READ_NONE);
+	case SETTING_SWITCH:
+		*wanted = "is not known";
+		return (read_switch(text, v));
 	case SETTING_LEVEL:
 		*wanted = "is no log level";
 		return (read_level(text, v));
@@ -285,6 +305,8 @@ range(const struct setting *row, char *buf, size_t size)
 
 	if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX)
 		strlcpy(buf, row->help, size);
+	else if (row->kind == SETTING_SWITCH)
+		strlcpy(buf, "yes or no", size);
 	else
 		snprintf(buf, size, "%s to %s",
 		    setting_format(row, row->min, min, sizeof(min)),
@@ -347,6 +369,9 @@ setting_format(const struct setting *row, uint64_t v, char *buf, size_t size)
 		break;
 	case SETTING_SIZE:
 		size_format(v, buf, size);
+		break;
+	case SETTING_SWITCH:
+		strlcpy(buf, v ? "yes" : "no", size);
 		break;
 	case SETTING_LEVEL:
 		strlcpy(buf, log_level_name((enum log_level)v), size);

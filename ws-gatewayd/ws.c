@@ -27,6 +27,7 @@ struct header {
 	size_t		 len;		/* of the header itself */
 	int		 opcode;
 	int		 final;
+	int		 compressed;	/* so is its message */
 };
 
 void
@@ -61,10 +62,14 @@ first_byte(struct ws_parser *ws, uint8_t c, struct header *h)
 {
 	h->opcode = c & OPCODE;
 	h->final = (c & FIN) != 0;
-	if ((c & RSV) != 0)
+	/* RFC 7692, 6: of the first frame of a message, and no other. */
+	h->compressed = (c & RSV) == WS_RSV1 && ws->stream->deflate &&
+	    (h->opcode == WS_TEXT || h->opcode == WS_BINARY);
+	if ((c & RSV) != 0 && !h->compressed)
 		return (fail(ws, WS_CLOSE_PROTOCOL, "reserved bit set"));
 	switch (h->opcode) {
 	case WS_CONTINUATION:
+		h->compressed = ws->stream->compressed;
 		if (ws->stream->message == 0)
 			return (fail(ws, WS_CLOSE_PROTOCOL,
 			    "continuation of nothing"));
@@ -104,10 +109,21 @@ extension(uint8_t c)
 	}
 }
 
+/* The payload of a message that does not get larger than it may be. */
+static uint64_t
+limit(const struct ws_parser *ws, const struct header *h)
+{
+	uint64_t	 max = ws->maxmessage;
+
+	/* Blocks that are stored, even tiny ones, cost less than that. */
+	return (h->compressed ? max + max / 8 + 64 : max);
+}
+
 static enum ws_event
 payload_length(struct ws_parser *ws, const uint8_t *buf, struct header *h)
 {
-	size_t	 i, n = extension(buf[1]);
+	uint64_t	 max = limit(ws, h);
+	size_t		 i, n = extension(buf[1]);
 
 	h->payload = n == 0 ? buf[1] & LENGTH : 0;
 	for (i = 0; i < n; i++)
@@ -118,8 +134,8 @@ payload_length(struct ws_parser *ws, const uint8_t *buf, struct header *h)
 	    (n == 8 && h->payload <= UINT16_MAX))
 		return (fail(ws, WS_CLOSE_PROTOCOL, "length not minimal"));
 	/* The limit may be another than when the message began. */
-	if ((h->opcode & CONTROL) == 0 && (ws->stream->total > ws->maxmessage ||
-	    h->payload > ws->maxmessage - ws->stream->total))
+	if ((h->opcode & CONTROL) == 0 && (ws->stream->total > max ||
+	    h->payload > max - ws->stream->total))
 		return (fail(ws, WS_CLOSE_TOO_BIG, "message too big"));
 	return (WS_EV_AGAIN);
 }
@@ -186,8 +202,9 @@ piece(struct ws_parser *ws, uint8_t *buf, size_t len)
 	s->inframe = s->left > 0;
 	ws->opcode = s->message;
 	ws->fin = !s->inframe && s->final;
+	ws->compressed = s->compressed;
 
-	if (s->message == WS_TEXT) {
+	if (s->message == WS_TEXT && !s->compressed) {
 		if (utf8_feed(&s->utf8, buf, n) == -1)
 			return (fail(ws, WS_CLOSE_BAD_DATA, "invalid UTF-8"));
 		if (ws->fin && s->utf8 != UTF8_START)
@@ -196,6 +213,7 @@ piece(struct ws_parser *ws, uint8_t *buf, size_t len)
 	}
 	if (ws->fin) {
 		s->message = 0;
+		s->compressed = 0;
 		s->total = 0;
 		s->fragments = 0;
 	}
@@ -276,8 +294,10 @@ ws_parse(struct ws_parser *ws, uint8_t *buf, size_t len, size_t *used)
 	if (h.payload > 0 && len == h.len)
 		return (WS_EV_AGAIN);
 
-	if (h.opcode != WS_CONTINUATION)
+	if (h.opcode != WS_CONTINUATION) {
 		s->message = (uint8_t)h.opcode;
+		s->compressed = h.compressed & 1;
+	}
 	s->final = (uint8_t)h.final;
 	s->fragments++;
 	s->total += h.payload;

@@ -12,6 +12,7 @@
 
 #define WS_MAXCONTROL	125		/* payload of a control frame, 5.5 */
 #define WS_MAXHEADER	10		/* of a frame we send, 5.2 */
+#define WS_RSV1		0x40		/* in its first byte: RFC 7692, 6 */
 
 enum ws_opcode {
 	WS_CONTINUATION	= 0x0,
@@ -56,6 +57,8 @@ struct ws_stream {
 	uint8_t		 final:1;	/* this frame has FIN */
 	uint8_t		 inframe:1;
 	uint8_t		 message:4;	/* opcode of the open message, or 0 */
+	uint8_t		 deflate:1;	/* RFC 7692 was negotiated */
+	uint8_t		 compressed:1;	/* the open message is */
 };
 
 struct ws_parser {
@@ -69,11 +72,16 @@ struct ws_parser {
 	size_t		 len;
 	int		 opcode;	/* of the message: WS_TEXT or WS_BINARY */
 	int		 fin;		/* the message ends with this piece */
+	int		 compressed;	/* so is the piece: its length is not
+					   the message's, its text unchecked */
 	uint16_t	 code;
 	const char	*reason;	/* of WS_EV_ERROR: static text */
 };
 
-/* A stream begins; a zeroed one is not ready. */
+/*
+ * A stream begins; a zeroed one is not ready.  Who has negotiated RFC 7692 sets
+ * deflate then.
+ */
 void		 ws_stream_init(struct ws_stream *);
 
 /* Begin or go on with a stream, to which the parser keeps the pointer. */
@@ -87,13 +95,15 @@ void		 ws_init(struct ws_parser *, struct ws_stream *,
  * WS_EV_AGAIN, and the caller gives the same bytes again with more.  Pieces of
  * data frames come as they are.  An empty data frame is an event, too.
  *
- * Errors: WS_CLOSE_PROTOCOL for RSV bits, unknown opcodes, an unmasked frame,
+ * Errors: WS_CLOSE_PROTOCOL for RSV bits (but RSV1 of the first frame of a
+ * message, where it was negotiated), unknown opcodes, an unmasked frame,
  * a fragmented or long control frame, a length that is not minimal or has its
  * top bit set, a continuation without a start or a start inside a message, a
  * close frame with a one-byte payload or an invalid code, too many fragments
  * is WS_CLOSE_POLICY; WS_CLOSE_BAD_DATA for bad UTF-8 in a text message (as
  * soon as it can be known) or a close reason; WS_CLOSE_TOO_BIG for a message
- * over the limit (from the header on).
+ * over the limit (from the header on).  A compressed message may be a little
+ * over it, as incompressible data are: what comes out is for others to bound.
  */
 enum ws_event	 ws_parse(struct ws_parser *, uint8_t *buf, size_t len,
 		    size_t *used);

@@ -1,6 +1,7 @@
 /*
  * In the place of ws-gatewayd's session_data.c, for the tests of the protocol:
- * a player's messages come back to it, each as one unfragmented frame.
+ * a player's messages come back to it, each as one unfragmented frame, and
+ * compressed if it came so.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -89,6 +90,8 @@ session_data(struct conn *c, const struct ws_parser *ws)
 	metrics.received++;
 	f = frame_control(ws->opcode, m->data, m->len);
 	message_free(m);
+	if (ws->compressed)
+		frame_deflate(f);
 	if (c->state == CONN_WS)
 		conn_send(c, f, 0);
 	frame_unref(f);

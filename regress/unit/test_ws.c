@@ -35,6 +35,7 @@ struct record {
 };
 
 static uint32_t	 seed = 1;
+static int	 deflate;		/* is negotiated */
 
 static uint32_t
 random32(void)
@@ -134,6 +135,7 @@ say_event(struct record *r, const struct ws_parser *ws, enum ws_event ev)
 		r->have += ws->len;
 		if (!ws->fin)
 			break;
+		say(r, ws->compressed ? "z" : "");
 		say(r, ws->opcode == WS_TEXT ? "text " : "binary ");
 		say_bytes(r, r->message, r->have);
 		r->have = 0;
@@ -229,6 +231,7 @@ run(const struct stream *s, size_t most, struct record *r)
 	struct ws_parser	 ws;
 
 	ws_stream_init(&stream);
+	stream.deflate = deflate & 1;
 	ws_init(&ws, &stream, MAXMESSAGE, MAXFRAGMENTS);
 	return (run_with(&ws, s, most, r));
 }
@@ -928,6 +931,73 @@ test_accept(void **state)
 	assert_int_equal(out[WS_ACCEPTLEN], '\0');
 }
 
+/* RSV1, where it was negotiated: of the first frame of a message. */
+static void
+test_compressed(void **state)
+{
+	static const char	 reserved[] = "error 1002 reserved bit set\n";
+	static uint8_t		 payload[MAXMESSAGE];
+	static struct record	 r;
+	struct stream		 s = { NULL, 0 };
+	size_t			 most = MAXMESSAGE + MAXMESSAGE / 8 + 64;
+	char			 c[2] = { 0, (char)0x80 };
+	int			 b;
+
+	(void)state;
+	deflate = 1;
+	frame_text(&s, F | WS_RSV1 | WS_TEXT, "\xff");
+	frame_text(&s, F | WS_TEXT, "plain");
+	frame_text(&s, F | WS_RSV1 | WS_BINARY, "");
+	frame_text(&s, WS_RSV1 | WS_TEXT, "\xc3");
+	frame_text(&s, F | WS_PING, "in between");
+	frame_text(&s, WS_CONTINUATION, "");
+	frame_text(&s, F | WS_CONTINUATION, "\xc3");
+	frame_text(&s, WS_TEXT, "a");
+	frame_text(&s, F | WS_CONTINUATION, "b");
+	check(&s, "ztext <ff>\ntext plain\nzbinary \nping@1 in between\n"
+	    "ztext <c3><c3>\ntext ab\n");
+
+	/* Not compressed, its text is looked at, after one that was, too. */
+	frame_text(&s, F | WS_RSV1 | WS_TEXT, "\xc3");
+	frame_text(&s, F | WS_TEXT, "\xc3");
+	check(&s, "ztext <c3>\nerror 1007 text ends inside a character\n");
+
+	/* With every other reserved bit, with every other opcode. */
+	for (b = 0; b < 256; b++) {
+		if ((b & 0x70) == 0 || ((b & 0x70) == WS_RSV1 &&
+		    ((b & 0x0f) == WS_TEXT || (b & 0x0f) == WS_BINARY)))
+			continue;
+		c[0] = (char)b;
+		check_raw(c, 2, 1, reserved);
+	}
+	for (b = 0; b < 2; b++) {
+		frame_text(&s, WS_TEXT | (b ? WS_RSV1 : 0), "a");
+		frame_text(&s, F | WS_RSV1 | WS_CONTINUATION, "b");
+		check_error(&s, 8, reserved);
+		frame_text(&s, WS_TEXT | (b ? WS_RSV1 : 0), "a");
+		frame_text(&s, F | WS_RSV1 | WS_TEXT, "b");
+		check_error(&s, 8, "error 1002 message inside a message\n");
+	}
+
+	/* A little over the limit, in any number of frames, and no more. */
+	check_raw("\xc2\xff\x00\x00\x00\x00\x00\x12\x00\x41", 10, 10,
+	    "error 1009 message too big\n");
+	check_raw("\x82\xff\x00\x00\x00\x00\x00\x10\x00\x01", 10, 10,
+	    "error 1009 message too big\n");
+	frame(&s, WS_RSV1 | WS_BINARY, payload, MAXMESSAGE);
+	frame(&s, F | WS_CONTINUATION, payload, most - MAXMESSAGE);
+	run(&s, 0, &r);
+	assert_memory_equal(r.text, "zbinary 1179712#", 16);
+	stream_clear(&s);
+	frame(&s, WS_RSV1 | WS_BINARY, payload, MAXMESSAGE);
+	frame(&s, F | WS_CONTINUATION, payload, most - MAXMESSAGE + 1);
+	run(&s, 0, &r);
+	assert_string_equal(r.text, "error 1009 message too big\n");
+	stream_clear(&s);
+	deflate = 0;
+	check_raw("\xc2\x80", 2, 1, reserved);
+}
+
 int
 main(void)
 {
@@ -952,6 +1022,7 @@ main(void)
 		cmocka_unit_test(test_close_frame),
 		cmocka_unit_test(test_key),
 		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_compressed),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -116,7 +116,7 @@ ${FUZZ_TARGETS}: ${FUZZ_TARGETS:=.o} ${FUZZ_MAIN} libtest.a
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} ${FUZZ_LDFLAGS} -o $@ $@.o \
 	    ${FUZZ_MAIN} libtest.a ${PLATFORM_LIBS} ${SQLITE_LIBS} \
-	    ${MYSQL_LIBS} ${CJSON_LIBS}
+	    ${MYSQL_LIBS} ${ZLIB_LIBS} ${CJSON_LIBS}
 
 parse.c: ${TOP}/ws-gatewayd/parse.y
 	@${YACC} -o $@ ${TOP}/ws-gatewayd/parse.y

@@ -16,7 +16,7 @@ all: wsload ${FLOORS}
 
 wsload: ${LOAD} ${BENCH}/wsload.h
 	@echo "cc $@"
-	@${CC} ${ALL_CFLAGS} -o $@ ${LOAD}
+	@${CC} ${ALL_CFLAGS} -o $@ ${LOAD} -lz
 
 ${FLOORS}: ${BENCH}/floor.c ${BENCH}/floor.h ${BENCH}/floor_plain.c \
 	${BENCH}/floor_merged.c ${BENCH}/floor_uring.c

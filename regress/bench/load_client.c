@@ -41,7 +41,9 @@ client_connect(struct client *c)
 	n = snprintf(req, sizeof(req), "GET %s HTTP/1.1\r\nHost: %s:%u\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	    "Sec-WebSocket-Version: 13\r\n\r\n", path, o.host, o.port);
+	    "Sec-WebSocket-Version: 13\r\n%s\r\n", path, o.host, o.port,
+	    o.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" :
+	    "");
 	c->fd = tcp_connect(o.src, c->id / PER_SOURCE, c, c->id < o.targets);
 	npending++;
 	if (send_now(c->fd, req, (size_t)n) != n)
@@ -145,13 +147,27 @@ skip(struct client *c, size_t n, uint64_t now)
 	return (n);
 }
 
+/* The beginning of a message of n bytes, as it was before compression. */
+static size_t
+beginning(const unsigned char *h, const char **p, size_t n)
+{
+	static char	 plain[MARKER_WITHIN];
+
+	if (!(h[0] & 0x40))		/* RSV1 */
+		return (n);
+	n = message_peek(*p, n, plain, sizeof(plain));
+	*p = plain;
+	return (n);
+}
+
 /* One frame at p, of n bytes: how many it takes; 0 when it isn't complete. */
 static size_t
 frame(struct client *c, const char *p, size_t n, uint64_t now)
 {
 	const unsigned char	*h = (const unsigned char *)p;
 	uint64_t		 len = h[1];
-	size_t			 i, hl = 2;
+	const char		*q;
+	size_t			 i, nq, hl = 2;
 
 	if (len >= 126)
 		hl = len == 127 ? 10 : 4;
@@ -164,14 +180,17 @@ frame(struct client *c, const char *p, size_t n, uint64_t now)
 	if (len > 2 * MAX_PAYLOAD)
 		die("client %u: a frame of %ju bytes", c->id, (uintmax_t)len);
 	if (n - hl < len && len > LARGE && n - hl >= MARKER_WITHIN) {
-		c->marked = (uint8_t)message_marker(p + hl, MARKER_WITHIN,
-		    &c->seq, &c->sent);
+		q = p + hl;
+		nq = beginning(h, &q, MARKER_WITHIN);
+		c->marked = (uint8_t)message_marker(q, nq, &c->seq, &c->sent);
 		c->skip = len - (n - hl);
 		return (n);
 	}
 	if (n - hl < len)
 		return (0);
-	on_frame(c, h[0] & 15, p + hl, (size_t)len, now);
+	q = p + hl;
+	nq = beginning(h, &q, (size_t)len);
+	on_frame(c, h[0] & 15, q, nq, now);
 	return (hl + (size_t)len);
 }
 
@@ -190,6 +209,7 @@ client_read(struct client *c)
 	if (r <= 0)
 		return;
 	now = now_ns();
+	count.bytes += (uint64_t)r;
 	n += (size_t)r;
 	if (c->state == CLIENT_UPGRADING)
 		off = upgraded(c, n);

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ZLIB_CONST
+#include <zlib.h>
+
 #include "wsload.h"
 
 #define MARKER		25		/* '~' + 8 + 16 digits */
@@ -56,6 +59,29 @@ messages_setup(void)
 	}
 }
 
+/* What compresses as a game's JSON does: names that come back, and numbers. */
+static void
+fill_text(char *p, size_t n, uint32_t seq)
+{
+	static const char	*names[] = { "player:", "score:", "position:",
+				    "team:red;", "team:blue;", "health:",
+				    "weapon:sword;", "weapon:bow;", "level:" };
+	uint64_t		 x = 88172645463325252ull + seq;
+	char			 word[32];
+	size_t			 len;
+
+	for (; n > 0; n -= len, p += len) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		len = (size_t)snprintf(word, sizeof(word), "%s%u,",
+		    names[x % 9], (unsigned)(x >> 40) % 10000);
+		if (len > n)
+			len = n;
+		memcpy(p, word, len);
+	}
+}
+
 /* The payload object, o.payload bytes long (at least 42). */
 size_t
 message_payload(char *p, uint32_t seq, uint64_t ts)
@@ -66,7 +92,10 @@ message_payload(char *p, uint32_t seq, uint64_t ts)
 	    (uintmax_t)ts);
 	if (o.payload > n + 2)
 		pad = o.payload - n - 2;
-	memset(p + n, 'x', pad);
+	if (o.text)
+		fill_text(p + n, pad, seq);
+	else
+		memset(p + n, 'x', pad);
 	memcpy(p + n + pad, "\"}", 3);
 	return (n + pad + 2);
 }
@@ -90,6 +119,27 @@ message_expand(char *to, const char *tmpl, uint32_t id, const char *pay,
 	}
 	*q = '\0';
 	return ((size_t)(q - to));
+}
+
+/* The first bytes of what is compressed; its end may be missing. */
+size_t
+message_peek(const void *p, size_t n, char *out, size_t size)
+{
+	static z_stream	 z;
+	static int	 ready;
+
+	if (!ready && inflateInit2(&z, -15) != Z_OK)
+		die("zlib");
+	ready = 1;
+	if (inflateReset(&z) != Z_OK)
+		die("zlib");
+	z.next_in = p;
+	z.avail_in = (uInt)n;
+	z.next_out = (Bytef *)out;
+	z.avail_out = (uInt)size;
+	if (inflate(&z, Z_SYNC_FLUSH) == Z_DATA_ERROR)
+		die("a message that can't be decompressed");
+	return (size - z.avail_out);
 }
 
 static uint64_t

@@ -40,6 +40,7 @@ static const struct {
 	{ "targets", 'u', &o.targets }, { "noise", 'd', &o.noise },
 	{ "noise-pub", 's', &o.noise_pub },
 	{ "spin", 'f', &o.spin }, { "json", 'f', &o.json },
+	{ "deflate", 'f', &o.deflate }, { "text", 'f', &o.text },
 	{ "core", 'u', &o.core }
 };
 
@@ -192,11 +193,13 @@ run_load(void)
 	report_cpu(&a, &b, secs, (double)count.frames, units[mode]);
 	report_latencies();
 	report(" delivered=%ju lost=%jd dup=%ju reordered=%ju misrouted=%ju "
-	    "other_frames=%ju pub_errors=%ju stalls=%ju closed=%u",
+	    "other_frames=%ju pub_errors=%ju stalls=%ju closed=%u "
+	    "bytes=%ju",
 	    (uintmax_t)count.frames, (intmax_t)(want - count.frames),
 	    (uintmax_t)count.dups, (uintmax_t)count.reorders,
 	    (uintmax_t)count.misrouted, (uintmax_t)count.others,
-	    (uintmax_t)count.pub_err, (uintmax_t)count.stalls, nclosed);
+	    (uintmax_t)count.pub_err, (uintmax_t)count.stalls, nclosed,
+	    (uintmax_t)count.bytes);
 	if (o.noise > 0)
 		report(" noise=%ju noise_late=%ju noise_lost=%jd",
 		    (uintmax_t)count.noise, (uintmax_t)count.noise_late,

@@ -19,7 +19,7 @@ enum client_state { CLIENT_UPGRADING, CLIENT_OPEN, CLIENT_CLOSED };
 struct options {
 	const char	*host, *path, *pub, *body, *label, *src, *noise_pub;
 	uint32_t	 port, pid, ramp, conns, msgs, warmup, inflight, pubs;
-	uint32_t	 payload, core, json, spin, targets;
+	uint32_t	 payload, core, json, spin, targets, deflate, text;
 	double		 seconds, hold, settle, stall, timeout, rate, noise;
 	char		 header[2048];
 };
@@ -63,7 +63,7 @@ struct usage {
 struct counters {
 	uint64_t	 frames, dups, reorders, misrouted, others, pub_err;
 	uint64_t	 stalls, responses, pongs, clean, last;
-	uint64_t	 noise, noise_late;
+	uint64_t	 noise, noise_late, bytes;
 };
 
 extern struct options	 o;
@@ -103,6 +103,7 @@ void	 messages_setup(void);
 int	 to_everyone(void);
 size_t	 message_payload(char *, uint32_t, uint64_t);
 size_t	 message_expand(char *, const char *, uint32_t, const char *, size_t);
+size_t	 message_peek(const void *, size_t, char *, size_t);
 int	 message_marker(const char *, size_t, uint32_t *, uint64_t *);
 void	 message_delivered(struct client *, uint32_t, uint64_t, uint64_t);
 void	 message_answered(uint32_t, int);

@@ -89,7 +89,8 @@ deflate_message(const uint8_t *data, size_t len, uint8_t *out, int level)
 {
 	z_stream	*z;
 
-	if (len <= 1 || len > UINT_MAX - TAIL || (z = compressor(level)) == NULL)
+	if (len <= 1 || len > UINT_MAX - TAIL ||
+	    (z = compressor(level)) == NULL)
 		return (0);
 	z->next_in = data;
 	z->avail_in = (uInt)len;

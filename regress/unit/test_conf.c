@@ -296,7 +296,13 @@ test_bounds(void **state)
 		refuse(row, "10 s");
 		refuse(row, "-5");
 		refuse(row, "0x10");
-		if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX)
+		if (row->kind == SETTING_SWITCH) {
+			refuse(row, "1");
+			refuse(row, "Yes");
+			refuse(row, "nope");
+		}
+		if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX ||
+		    row->kind == SETTING_SWITCH)
 			continue;
 		refuse(row, setting_format(row, row->max + 1, text,
 		    sizeof(text)));

@@ -150,7 +150,7 @@ param(struct offer *o, const struct word *name, const struct word *v)
 	o->seen |= 1U << i;
 	switch ((enum param)i) {
 	case SERVER_BITS:
-		/* A zlib that may look back less could be made, but who asks? */
+		/* To look back less would take a compressor of its own. */
 		o->bits = bits;
 		if (bits != MAXBITS)
 			o->ok = 0;

@@ -2,7 +2,7 @@
 # and Landlock.
 PLATFORM_OBJS =	imsg.o platform_linux.o procstat_linux.o sandbox_linux.o \
 		sandbox_linux_calls.o ${SANDBOX_EXTRA} control_path_linux.o \
-		watch_linux.o
+		uring_linux.o watch_linux.o
 SANDBOX_EXTRA =	sandbox_linux_release.o
 
 PLATFORM_CFLAGS != pkg-config --cflags libbsd-overlay libevent_core sqlite3 \

@@ -1,7 +1,7 @@
 # What OpenBSD has in its base (imsg in libutil, SHA-1, sys/queue.h, zlib) and in
 # packages below /usr/local (libevent2, sqlite3, mariadb-client, cJSON, cmocka).
 PLATFORM_OBJS =	platform_openbsd.o procstat_openbsd.o sandbox_openbsd.o \
-		control_path_openbsd.o watch_openbsd.o
+		control_path_openbsd.o uring_openbsd.o watch_openbsd.o
 SANDBOX_EXTRA =
 
 PLATFORM_CFLAGS = -I/usr/local/include -I/usr/local/include/cjson \

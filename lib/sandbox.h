@@ -50,6 +50,12 @@ void	sandbox_enter(enum sandbox_role, enum sandbox_mode,
  */
 void	sandbox_keep_port(uint16_t);
 
+/*
+ * Before sandbox_enter(): SANDBOX_ENGINE has a ring of io_uring(7) and goes on
+ * using it.
+ */
+void	sandbox_keep_ring(void);
+
 /* What is in force, for logs: "pledge, unveil" or "seccomp, landlock 4". */
 const char *sandbox_describe(void);
 

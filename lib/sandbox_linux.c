@@ -85,7 +85,7 @@ static const struct role roles[] = {
 
 static char		description[64] = "none";
 static uint16_t		keep_port;
-static int		keeps_files;
+static int		keeps_files, keeps_ring;
 
 static void
 describe(const char *part)
@@ -306,6 +306,8 @@ filter_fill(scmp_filter_ctx ctx, const struct role *role)
 	uint32_t	 files = SCMP_ACT_ERRNO(EACCES);
 	int		 rc;
 
+	if (role == &roles[SANDBOX_ENGINE] && keeps_ring)
+		bits |= SANDBOX_RING;
 	if (role == &roles[SANDBOX_STORE_NET])
 		bits |= keep_port != 0 ? SANDBOX_BY_PORT : SANDBOX_BY_PATH;
 	/* Other ABIs, 32-bit and x32, have numbers that no list is for. */
@@ -377,6 +379,8 @@ sandbox_list(enum sandbox_role role, void (*emit)(const char *))
 	unsigned int	 bits = 1U << role;
 	size_t		 i;
 
+	if (role == SANDBOX_ENGINE)
+		bits |= SANDBOX_RING;
 	if (role == SANDBOX_STORE_NET)
 		bits |= SANDBOX_BY_PORT | SANDBOX_BY_PATH | SANDBOX_FILES;
 	for (i = 0; i < sandbox_ncalls; i++)
@@ -422,6 +426,12 @@ void
 sandbox_keep_port(uint16_t port)
 {
 	keep_port = port;
+}
+
+void
+sandbox_keep_ring(void)
+{
+	keeps_ring = 1;
 }
 
 /* Sockets are reached by connect(2), which is no matter of files. */

@@ -12,9 +12,10 @@
 #define SANDBOX_CONDS	2
 
 /*
- * Roles beside those of the enum: SANDBOX_STORE_NET when it keeps files, and by
- * how it reaches its server.
+ * Roles beside those of the enum: SANDBOX_ENGINE when it keeps a ring;
+ * SANDBOX_STORE_NET when it keeps files, and by how it reaches its server.
  */
+#define SANDBOX_RING	(1U << 28)
 #define SANDBOX_FILES	(1U << 29)
 #define SANDBOX_BY_PORT	(1U << 30)
 #define SANDBOX_BY_PATH	(1U << 31)

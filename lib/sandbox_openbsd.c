@@ -80,6 +80,12 @@ sandbox_keep_port(uint16_t port)
 	(void)port;
 }
 
+/* Nor are there rings. */
+void
+sandbox_keep_ring(void)
+{
+}
+
 /* A kernel always has both parts, so all modes but OFF are one. */
 void
 sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,

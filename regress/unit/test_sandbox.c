@@ -58,6 +58,7 @@
 #endif
 
 #define NOBODY		65534
+#define ENTER_GETEVENTS	1		/* IORING_ENTER_GETEVENTS */
 #define NITEMS(x)	(sizeof(x) / sizeof((x)[0]))
 
 /* In a child: what is not so ends it with the number of the line. */
@@ -405,7 +406,8 @@ test_calls_killed(void **state)
 		SYS_listen, SYS_socketpair, SYS_process_vm_readv,
 		SYS_process_vm_writev, SYS_pidfd_open, SYS_pidfd_getfd,
 		SYS_bpf, SYS_perf_event_open, SYS_userfaultfd,
-		SYS_io_uring_setup, SYS_keyctl, SYS_add_key, SYS_mount,
+		SYS_io_uring_setup, SYS_io_uring_enter,
+		SYS_io_uring_register, SYS_keyctl, SYS_add_key, SYS_mount,
 		SYS_unshare, SYS_setns, SYS_pivot_root, SYS_init_module,
 		SYS_personality, SYS_memfd_create, SYS_shmget, SYS_mknodat,
 		SYS_symlinkat, SYS_linkat, SYS_renameat2, SYS_mkdirat,
@@ -451,6 +453,7 @@ test_arguments_killed(void **state)
 		{ 0, SYS_prlimit64, { 0, RLIMIT_NOFILE, 1, 0, 0, 0 } },
 		{ 0, SYS_prlimit64, { 1, RLIMIT_NOFILE, 0, 0, 0, 0 } },
 		{ 0, SYS_kill, { 1, SIGSTOP, 0, 0, 0, 0 } },
+		{ 0, SYS_io_uring_enter, { -1UL, 0, 0, ENTER_GETEVENTS, 0, 0 } },
 		{ 0, SYS_prctl, { PR_SET_NAME, 0, 0, 0, 0, 0 } },
 		{ 0, SYS_prctl, { PR_SET_SECCOMP, 0, 0, 0, 0, 0 } },
 		{ 0, SYS_ptrace, { PTRACE_ATTACH, 1, 0, 0, 0, 0 } },
@@ -752,6 +755,43 @@ test_engine(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_ok(status);
 	close(listener);
+}
+
+/* One that keeps a ring may use it, in one way, and not make another. */
+static void
+ring_child(void *arg)
+{
+	struct call_case	*c = arg;
+
+	sandbox_keep_ring();
+	call_child(c);
+	MUST(c->role == SANDBOX_ENGINE && errno == EBADF);
+}
+
+static void
+test_engine_ring(void **state)
+{
+	struct call_case	 c = { SANDBOX_ENGINE, SYS_io_uring_enter,
+				    { -1UL, 1, 1, ENTER_GETEVENTS, 0, 0 } };
+	size_t			 i;
+
+	(void)state;
+	assert_ok(run(ring_child, &c));
+	c.arg[3] = 0;
+	assert_true(sandbox_violation(run(ring_child, &c)));
+	c.arg[3] = ENTER_GETEVENTS | 2;
+	assert_true(sandbox_violation(run(ring_child, &c)));
+	c.nr = SYS_io_uring_register;
+	assert_true(sandbox_violation(run(ring_child, &c)));
+	c.nr = SYS_io_uring_setup;
+	assert_true(sandbox_violation(run(ring_child, &c)));
+	c.nr = SYS_io_uring_enter;
+	c.arg[3] = ENTER_GETEVENTS;
+	for (i = 0; i < NITEMS(roles); i++) {
+		c.role = roles[i];
+		if (c.role != SANDBOX_ENGINE)
+			assert_true(sandbox_violation(run(ring_child, &c)));
+	}
 }
 
 static void
@@ -1299,6 +1339,7 @@ main(void)
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_parent),
 		cmocka_unit_test(test_engine),
+		cmocka_unit_test(test_engine_ring),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_store_net),
 		cmocka_unit_test(test_store_net_sockets),

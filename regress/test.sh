@@ -1,8 +1,8 @@
 #!/bin/sh
 # "make test": unit tests and the fuzzers' corpora under the sanitizers, the
-# configurations, the running daemon twice (release build, sanitizer build).
-# Ends with the runners' own summary lines; the exit code is 0 only when
-# everything passed.
+# configurations, the running daemon twice (release build, sanitizer build), what
+# has to do with output once more through io_uring.  Ends with the runners' own
+# summary lines; the exit code is 0 only when everything passed.
 set -u
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -73,11 +73,21 @@ for variant in release san; do
 	tail -1 "$log/$variant.log" >"$log/$variant.sum"
 done
 
+echo "== running daemon, sanitizer build, output uring"
+(cd regress/integration &&
+    BUILD=$top/build/san SANDBOX=require OUTPUT=uring \
+    ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} \
+    /usr/bin/python3 -m pytest -q -p no:cacheprovider -k 'not mysql' \
+    test_limits.py test_players.py test_publish.py test_queue.py test_slow.py \
+    test_stress.py >"$top/$log/uring.log" 2>&1) ||
+    { status=1; tail -150 "$log/uring.log"; }
+
 echo "== summary"
 echo "unit tests: $unit"
 echo "fuzzers' corpora: $fuzz"
 echo "configurations: $conf"
 echo "release build: $(cat "$log/release.sum")"
+echo "output uring: $(tail -1 "$log/uring.log")"
 echo "sanitizer build:"
 cat "$log/san.sum"
 exit $status

@@ -99,28 +99,26 @@ broadcast_catch_up(struct conn *c)
 		conn_queue(c, *entry(++c->seq));
 }
 
-/* What one connection is behind by; returns whether it was at all. */
-static int
-sweep_conn(struct conn *c)
+/* To N connections what they are behind by. */
+static void
+sweep_write(struct conn **conns, unsigned n)
 {
-	uint32_t	 n;
+	uint32_t	 done[SLICE];
+	unsigned	 i;
 
-	if (c->state != CONN_WS || c->seq == bcast.head)
-		return (0);
-	if (c->out == NULL) {
-		n = conn_write(c);
-		c->seq += n;
+	conn_write_many(conns, done, n);
+	for (i = 0; i < n; i++) {
+		conns[i]->seq += done[i];
+		/* What the socket does not take waits, like what comes after. */
+		broadcast_catch_up(conns[i]);
 	}
-	/* What the socket does not take waits, like all that comes after. */
-	broadcast_catch_up(c);
-	return (1);
 }
 
 int
 broadcast_sweep(void)
 {
-	struct conn	*c;
-	unsigned	 left = SLICE * LOOKS;
+	struct conn	*c, *conns[SLICE];
+	unsigned	 left = SLICE * LOOKS, n = 0;
 
 	if (bcast.head == bcast.tail)
 		return (0);
@@ -130,8 +128,16 @@ broadcast_sweep(void)
 	}
 	while ((c = bcast.next) != NULL && left >= LOOKS) {
 		bcast.next = TAILQ_NEXT(c, entry);
-		left -= sweep_conn(c) ? LOOKS : 1;
+		left--;
+		if (c->state != CONN_WS || c->seq == bcast.head)
+			continue;
+		left -= LOOKS - 1;
+		if (c->out == NULL)
+			conns[n++] = c;
+		else
+			broadcast_catch_up(c);
 	}
+	sweep_write(conns, n);
 	if (bcast.next == NULL)
 		log_trim(bcast.goal);
 	return (bcast.head != bcast.tail);

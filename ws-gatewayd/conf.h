@@ -25,6 +25,12 @@ enum conf_db {
 	DB_MYSQL
 };
 
+/* How the engine writes to its sockets. */
+enum output_kind {
+	OUTPUT_PLAIN,			/* a system call a connection */
+	OUTPUT_URING			/* io_uring(7), where there is one */
+};
+
 /*
  * The scalar settings, a flat struct that goes to the children as it is.
  * Durations are in milliseconds, sizes in bytes.  settings.c has the table of
@@ -61,6 +67,7 @@ struct settings {
 	uint64_t	request_timeout;
 	uint64_t	keepalive_timeout;
 	uint64_t	max_connections;	/* in total, 0: by the file limit */
+	uint64_t	output;			/* enum output_kind */
 	/* limits */
 	uint64_t	memory_limit;		/* bytes */
 	uint64_t	max_per_address;	/* connections, 0: no limit */
@@ -86,7 +93,8 @@ enum setting_kind {
 	SETTING_SIZE,
 	SETTING_SWITCH,			/* yes or no */
 	SETTING_LEVEL,			/* enum log_level */
-	SETTING_SANDBOX			/* enum sandbox_mode */
+	SETTING_SANDBOX,		/* enum sandbox_mode */
+	SETTING_OUTPUT			/* enum output_kind */
 };
 
 /* One row of the table: "players" "max-connections", flag "max-conns"... */

@@ -170,14 +170,16 @@ int	 conn_send_backlog(struct conn *, struct frame *);
 /* Queue a broadcast; only broadcast.c, who knows the order, may do so. */
 void	 conn_queue(struct conn *, struct frame *);
 /*
- * Write now as many broadcasts as the connection, for which nothing waits, is
- * behind by and its socket takes.  Returns how many are done with: the rest of
- * one that went out in part is queued.
+ * Write now to each of N connections, for which nothing waits, as many
+ * broadcasts as it is behind by and its socket takes.  DONE gets how many are
+ * done with: the rest of one that went out in part is queued.
  */
-uint32_t conn_write(struct conn *);
+void	 conn_write_many(struct conn **, uint32_t *done, unsigned n);
 /* Write now what the socket takes. */
 void	 conn_flush(struct conn *);
 void	 output_init(struct event_base *);
+/* Before confinement: write through io_uring(7), or say why not. */
+void	 output_use_ring(void);
 /* Forget the output of a connection that ends. */
 void	 output_forget(struct conn *);
 /* There is something to do with it at the end of this loop turn. */

@@ -107,6 +107,8 @@ engine_confine(void)
 {
 	struct early_listener	*l;
 
+	if (engine.conf.output == OUTPUT_URING)
+		output_use_ring();
 	proc_confine(SANDBOX_ENGINE, &process,
 	    (enum sandbox_mode)engine.conf.sandbox, NULL);
 	confined = 1;

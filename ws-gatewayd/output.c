@@ -23,6 +23,8 @@
 #include "memory.h"
 #include "metrics.h"
 #include "monitor.h"
+#include "sandbox.h"
+#include "uring.h"
 #include "watch.h"
 
 #define SLICE		128		/* connections written before a poll */
@@ -34,13 +36,31 @@ static struct conn_list	 dirty = TAILQ_HEAD_INITIALIZER(dirty);
 static struct event	 ev_turn;
 static int		 awake;
 
+/* io_uring, if there is one and it is to be used; what is sent through it. */
+static int		 use_ring;
+static struct uring_op	 ops[URING_MAX];
+static struct iovec	 ops_iov[URING_MAX][MAXIOV];
+
 static void	output_end_turn(evutil_socket_t, short, void *);
+static void	output_flush_many(struct conn **, unsigned);
 
 void
 output_init(struct event_base *base)
 {
 	if (event_assign(&ev_turn, base, -1, 0, output_end_turn, NULL) == -1)
 		fatalx("output: event_assign");
+}
+
+void
+output_use_ring(void)
+{
+	if (uring_open() == -1) {
+		log_warn("no io_uring, output is plain");
+		return;
+	}
+	use_ring = 1;
+	sandbox_keep_ring();
+	log_info("output through io_uring");
 }
 
 void
@@ -53,13 +73,52 @@ output_wake(void)
 	event_active(&ev_turn, EV_TIMEOUT, 0);
 }
 
+static struct conn *
+dirty_take(void)
+{
+	struct conn	*c;
+
+	if ((c = TAILQ_FIRST(&dirty)) != NULL) {
+		TAILQ_REMOVE(&dirty, c, dirty);
+		c->isdirty = 0;
+	}
+	return (c);
+}
+
+static void
+slice_plain(void)
+{
+	struct conn	*c;
+	unsigned	 n;
+
+	for (n = 0; n < SLICE && (c = dirty_take()) != NULL; n++) {
+		conn_flush(c);
+		conn_again(c);
+	}
+}
+
+static void
+slice_ring(void)
+{
+	static struct conn	*all[URING_MAX], *out[URING_MAX];
+	struct conn		*c;
+	unsigned		 i, n, nout = 0;
+
+	for (n = 0; n < URING_MAX && (c = dirty_take()) != NULL; n++) {
+		all[n] = c;
+		if (c->out != NULL)
+			out[nout++] = c;
+	}
+	output_flush_many(out, nout);
+	for (i = 0; i < n; i++)
+		conn_again(all[i]);
+}
+
 /* The end of a loop turn. */
 static void
 output_end_turn(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval	 zero = { 0, 0 };
-	struct conn			*c;
-	unsigned			 n;
 	int				 more;
 
 	(void)fd;
@@ -67,12 +126,10 @@ output_end_turn(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 
 	awake = 0;
-	for (n = 0; n < SLICE && (c = TAILQ_FIRST(&dirty)) != NULL; n++) {
-		TAILQ_REMOVE(&dirty, c, dirty);
-		c->isdirty = 0;
-		conn_flush(c);
-		conn_again(c);
-	}
+	if (use_ring)
+		slice_ring();
+	else
+		slice_plain();
 	more = broadcast_sweep();
 	lookup_flush();
 	conn_reap();
@@ -353,10 +410,10 @@ output_writev(struct conn *c, const struct iovec *iov, unsigned n)
 	return (r);
 }
 
-static ssize_t
-output_write(struct conn *c)
+/* What one call writes of what waits. */
+static unsigned
+outq_iov(const struct conn *c, struct iovec *iov)
 {
-	struct iovec	 iov[MAXIOV];
 	struct outq	*q = c->out;
 	struct frame	*f;
 	unsigned	 i, n = q->n < MAXIOV ? q->n : MAXIOV;
@@ -368,16 +425,15 @@ output_write(struct conn *c)
 		iov[i].iov_base = f->data + skip;
 		iov[i].iov_len = f->len - skip;
 	}
-	return (output_writev(c, iov, n));
+	return (n);
 }
 
-uint32_t
-conn_write(struct conn *c)
+/* What one call writes of the broadcasts that it is behind by. */
+static unsigned
+broadcast_iov(const struct conn *c, struct iovec *iov)
 {
-	struct iovec	 iov[MAXIOV];
 	struct frame	*f;
 	uint32_t	 i, n = broadcast_behind(c);
-	ssize_t		 r;
 
 	if (n > MAXIOV)
 		n = MAXIOV;
@@ -386,8 +442,19 @@ conn_write(struct conn *c)
 		iov[i].iov_base = f->data;
 		iov[i].iov_len = f->len;
 	}
-	if ((r = output_writev(c, iov, n)) == -1) {
-		if (errno != EAGAIN && errno != ENOBUFS)
+	return (n);
+}
+
+/* R bytes of N broadcasts have been written, or -1 and there was an ERROR. */
+static uint32_t
+broadcast_wrote(struct conn *c, const struct iovec *iov, unsigned n,
+    ssize_t r, int error)
+{
+	struct frame	*f;
+	uint32_t	 i;
+
+	if (r == -1) {
+		if (error != EAGAIN && error != ENOBUFS)
 			conn_drop(c, CLOSE_ERROR);
 		return (0);
 	}
@@ -404,6 +471,52 @@ conn_write(struct conn *c)
 		}
 	}
 	return (i);
+}
+
+static uint32_t
+broadcast_write(struct conn *c)
+{
+	struct iovec	 iov[MAXIOV];
+	unsigned	 n = broadcast_iov(c, iov);
+	ssize_t		 r = output_writev(c, iov, n);
+
+	return (broadcast_wrote(c, iov, n, r, errno));
+}
+
+/* All of ops at once; one that the ring did not take has the result -EINTR. */
+static void
+ring_send(unsigned n)
+{
+	if (uring_send(ops, n) == 0)
+		return;
+	log_warn("io_uring has failed, output is plain");
+	use_ring = 0;
+}
+
+static void
+ring_set(unsigned i, const struct conn *c, unsigned niov)
+{
+	ops[i].fd = c->fd;
+	ops[i].iov = ops_iov[i];
+	ops[i].niov = (int)niov;
+}
+
+void
+conn_write_many(struct conn **conns, uint32_t *done, unsigned n)
+{
+	unsigned	 i;
+	int		 ring = use_ring && n > 1, r;
+
+	for (i = 0; ring && i < n; i++)
+		ring_set(i, conns[i], broadcast_iov(conns[i], ops_iov[i]));
+	if (ring)
+		ring_send(n);
+	for (i = 0; i < n; i++) {
+		r = ring ? ops[i].result : -EINTR;
+		done[i] = r == -EINTR ? broadcast_write(conns[i]) :
+		    broadcast_wrote(conns[i], ops_iov[i],
+		    (unsigned)ops[i].niov, r < 0 ? -1 : r, -r);
+	}
 }
 
 /* Everything is out: what the connection's state makes of that. */
@@ -426,26 +539,57 @@ output_done(struct conn *c)
 	}
 }
 
+/* N bytes have been written, or -1 and there was an ERROR: whether to go on. */
+static int
+output_wrote(struct conn *c, ssize_t n, int error)
+{
+	if (n >= 0) {
+		output_written(c, (size_t)n);
+		return (1);
+	}
+	if (error == EAGAIN || error == ENOBUFS)
+		conn_watch(c, c->watched | WATCH_WRITE);
+	else
+		conn_drop(c, CLOSE_ERROR);
+	return (0);
+}
+
 void
 conn_flush(struct conn *c)
 {
-	ssize_t	 n;
+	struct iovec	 iov[MAXIOV];
+	ssize_t		 n;
 
 	if (c->state == CONN_DEAD || c->out == NULL)
 		return;
 	while (c->out->n > 0) {
-		if ((n = output_write(c)) == -1) {
-			if (errno == EAGAIN || errno == ENOBUFS)
-				conn_watch(c, c->watched | WATCH_WRITE);
-			else
-				conn_drop(c, CLOSE_ERROR);
+		n = output_writev(c, iov, outq_iov(c, iov));
+		if (!output_wrote(c, n, errno))
 			return;
-		}
-		output_written(c, (size_t)n);
 	}
 	outq_free(c->out);
 	c->out = NULL;
 	output_done(c);
+}
+
+/* All of CONNS have output: the first write of each together. */
+static void
+output_flush_many(struct conn **conns, unsigned n)
+{
+	unsigned	 i;
+	int		 r, ring = n > 1;
+
+	for (i = 0; ring && i < n; i++)
+		ring_set(i, conns[i], outq_iov(conns[i], ops_iov[i]));
+	if (ring)
+		ring_send(n);
+	for (i = 0; i < n; i++) {
+		if (conns[i]->state == CONN_DEAD)
+			continue;
+		r = ring ? ops[i].result : -EINTR;
+		if (r == -EINTR || output_wrote(conns[i], r < 0 ? -1 : r, -r))
+			conn_flush(conns[i]);
+	}
 }
 
 int

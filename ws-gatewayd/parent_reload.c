@@ -117,6 +117,10 @@ keep_old(struct conf *new, struct conf *old, char *list, size_t size)
 		note(list, size, "sandbox");
 		new->s.sandbox = old->s.sandbox;
 	}
+	if (new->s.output != old->s.output) {
+		note(list, size, "http output");
+		new->s.output = old->s.output;
+	}
 }
 
 void

@@ -112,6 +112,9 @@ const struct setting settings_table[] = {
 	    60 * SECOND, 10 * MS, 1 * DAY, "between two requests"),
 	COUNT("http", "max-connections", NULL, max_connections,
 	    0, 0, 10000000, "connections in all, 0: by the file limit"),
+	{ "http", "output", NULL, SETTING_OUTPUT,
+	    offsetof(struct settings, output),
+	    OUTPUT_PLAIN, OUTPUT_PLAIN, OUTPUT_URING, "plain or uring" },
 
 	SIZE("limits", "memory", NULL, memory_limit,
 	    512 * MB, 1 * MB, 1024 * GB,
@@ -154,6 +157,11 @@ static const char *const sandbox_names[] = {
 	[SANDBOX_OFF] = "off",
 	[SANDBOX_PREFER] = "prefer",
 	[SANDBOX_REQUIRE] = "require"
+};
+
+static const char *const output_names[] = {
+	[OUTPUT_PLAIN] = "plain",
+	[OUTPUT_URING] = "uring"
 };
 
 void
@@ -239,12 +247,12 @@ read_duration(const char *text, uint64_t *v)
 }
 
 static enum reading
-read_sandbox(const char *text, uint64_t *v)
+read_name(const char *const *names, size_t n, const char *text, uint64_t *v)
 {
 	size_t	i;
 
-	for (i = 0; i < sizeof(sandbox_names) / sizeof(sandbox_names[0]); i++)
-		if (strcmp(sandbox_names[i], text) == 0) {
+	for (i = 0; i < n; i++)
+		if (strcmp(names[i], text) == 0) {
 			*v = i;
 			return (READ_OK);
 		}
@@ -291,7 +299,11 @@ read_kind(const struct setting *row, const char *text, uint64_t *v,
 		return (read_level(text, v));
 	case SETTING_SANDBOX:
 		*wanted = "is not known";
-		return (read_sandbox(text, v));
+		return (read_name(sandbox_names, SANDBOX_REQUIRE + 1, text,
+		    v));
+	case SETTING_OUTPUT:
+		*wanted = "is not known";
+		return (read_name(output_names, OUTPUT_URING + 1, text, v));
 	}
 	*wanted = "is not known";
 	return (READ_NONE);
@@ -303,7 +315,8 @@ range(const struct setting *row, char *buf, size_t size)
 {
 	char	min[64], max[64];
 
-	if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX)
+	if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX ||
+	    row->kind == SETTING_OUTPUT)
 		strlcpy(buf, row->help, size);
 	else if (row->kind == SETTING_SWITCH)
 		strlcpy(buf, "yes or no", size);
@@ -379,6 +392,9 @@ setting_format(const struct setting *row, uint64_t v, char *buf, size_t size)
 	case SETTING_SANDBOX:
 		strlcpy(buf, v <= SANDBOX_REQUIRE ? sandbox_names[v] : "?",
 		    size);
+		break;
+	case SETTING_OUTPUT:
+		strlcpy(buf, v <= OUTPUT_URING ? output_names[v] : "?", size);
 		break;
 	}
 	return (buf);

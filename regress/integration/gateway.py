@@ -1,8 +1,9 @@
 """A running ws-gatewayd for the tests: started, awaited, asked, stopped.
 
 BUILD (environment) names the build folder; SANDBOX the sandbox mode, which is
-"require" unless set.  Whoever runs the tests, root or not, gets the daemon as
-it runs for them: as root it drops to the user in GATEWAY_USER.
+"require" unless set; OUTPUT how it writes, which is left to it unless set.
+Whoever runs the tests, root or not, gets the daemon as it runs for them: as
+root it drops to the user in GATEWAY_USER.
 """
 import http.client
 import json
@@ -22,6 +23,7 @@ BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build" / "release"))
 DAEMON = BUILD / "ws-gatewayd"
 CTL = BUILD / "ws-gatewayctl"
 SANDBOX = os.environ.get("SANDBOX", "require")
+OUTPUT = os.environ.get("OUTPUT")
 USER = os.environ.get("GATEWAY_USER", "_wsgateway")
 SCHEMA = (ROOT / "etc" / "schema.sqlite.sql").read_text()
 LIMIT = 20.0        # seconds that any wait may take
@@ -139,6 +141,8 @@ class Gateway:
             lines.append("sandbox " + SANDBOX)
         if "log level" not in self.settings:
             lines.append("log level debug")
+        if OUTPUT and "output " not in self.settings:
+            lines.append("http { output %s }" % OUTPUT)
         self.conf.write_text("\n".join([*lines, self.settings, ""]))
 
     def command(self):

@@ -234,6 +234,7 @@ test_defaults(void **state)
 	assert_int_equal(s.max_control, 16);
 	assert_int_equal(s.log_level, LOGL_INFO);
 	assert_int_equal(s.sandbox, SANDBOX_PREFER);
+	assert_int_equal(s.output, OUTPUT_PLAIN);
 }
 
 /* VALUE in its row's notation is set, and nothing else is. */
@@ -302,7 +303,7 @@ test_bounds(void **state)
 			refuse(row, "nope");
 		}
 		if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX ||
-		    row->kind == SETTING_SWITCH)
+		    row->kind == SETTING_SWITCH || row->kind == SETTING_OUTPUT)
 			continue;
 		refuse(row, setting_format(row, row->max + 1, text,
 		    sizeof(text)));
@@ -327,7 +328,9 @@ test_zero(void **state)
 	(void)state;
 	for (i = 0; i < settings_count; i++) {
 		row = &settings_table[i];
-		if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX)
+		if (row->kind == SETTING_LEVEL ||
+		    row->kind == SETTING_SANDBOX ||
+		    row->kind == SETTING_OUTPUT)
 			continue;
 		for (j = 0; j < sizeof(zero) / sizeof(zero[0]); j++)
 			if (strcmp(row->name, zero[j]) == 0 &&

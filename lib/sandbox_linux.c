@@ -28,9 +28,10 @@
 #include "sandbox.h"
 #include "sandbox_linux.h"
 
+#define FILTER_ROOM	(1024 * 1024)	/* bytes, several times over */
+
 /* What the headers of a stable distribution do not know yet. */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
-#define FILTER_ROOM	(1024 * 1024)	/* bytes, several times over */
 #define LANDLOCK_ACCESS_FS_TRUNCATE		(1ULL << 14)
 #endif
 #ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV

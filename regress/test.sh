@@ -78,8 +78,8 @@ echo "== running daemon, sanitizer build, output uring"
     BUILD=$top/build/san SANDBOX=require OUTPUT=uring \
     ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} \
     /usr/bin/python3 -m pytest -q -p no:cacheprovider -k 'not mysql' \
-    test_limits.py test_players.py test_publish.py test_queue.py test_slow.py \
-    test_stress.py >"$top/$log/uring.log" 2>&1) ||
+    test_deflate.py test_limits.py test_players.py test_publish.py \
+    test_queue.py test_slow.py test_stress.py >"$top/$log/uring.log" 2>&1) ||
     { status=1; tail -150 "$log/uring.log"; }
 
 echo "== summary"

@@ -77,7 +77,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(prlimit64), DAEMON,
 	    { { 0, 0xffffffffULL, 0 }, { 2, UINT64_MAX, 0 } }, NULL },
 	/* Descriptors that are there already. */
-	{ SYS(read), P | E | N, ANY, NULL },
+	{ SYS(read), P | N, ANY, NULL },
 	{ SYS(write), P | N | C, ANY, NULL },
 	{ SYS(writev), E, ANY, NULL },
 	{ SYS(recvfrom), E | N, ANY, NULL },

@@ -107,7 +107,10 @@ def main():
         print("server on core %d, load on core %d" % (server, client))
     kinds, absent = servers.present(KINDS[:2] if args.smoke else KINDS)
     for extra in args.variant:
-        kinds.append(servers.variant(*extra.split("=", 1)))
+        kind = servers.variant(*extra.split("=", 1))
+        if kind.name in [k.name for k in kinds]:
+            sys.exit("%s: there is a server of that name" % kind.name)
+        kinds.append(kind)
     for name, why in absent.items():
         print("left out: %s: %s" % (name, why))
     try:

@@ -10,7 +10,7 @@ KEY = "deliveries_per_cpu_s"
 
 
 def measure(kinds, n_rounds):
-    kinds = pick.servers(kinds, "floor", "uring", "nchan", "Node ws")
+    kinds = pick.servers(kinds, "floor", "floor uring", "nchan", "Node ws")
     counts = pick.counts(100, 1000, 2000, 5000, 10000, 15000, limit=18000)
     specs = [scenarios.broadcast(str(n), "broadcast to {:,}".format(n), n, 2)
              for n in counts]

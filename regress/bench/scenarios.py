@@ -1,7 +1,7 @@
 """What "make bench" measures: each scenario is a run of wsload."""
 import machine
 
-NOT_BATCHED = ("merged", "uring")       # differ in broadcasts only
+NOT_BATCHED = ("merged", "floor uring")     # differ in broadcasts only
 
 
 def broadcast(name, title, clients=1000, seconds=1.5, **options):

@@ -104,7 +104,7 @@ class Merged(Floor):
 
 
 class Uring(Floor):
-    name, about = "uring", "the same through io_uring"
+    name, about = "floor uring", "the same through io_uring"
     program = "floor_uring"
 
     @staticmethod

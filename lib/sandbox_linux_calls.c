@@ -45,6 +45,7 @@
 #define JOURNAL	"SQLite: what another process did not end: unit/test_sandbox.c"
 #define KERNEL	"the kernel's own, when a process that waits is stopped"
 #define NAME	"the resolver, where a name is asked for anew"
+#define UNREAD	"fclose(3), of a file that was not read to its end"
 #define SYSLOG	"syslog(3), which the tests can't have: unit/test_sandbox.c"
 #define TERMINAL "a terminal, which the tests are not"
 #define VDSO	"the C library's way where the clock can't be read directly"
@@ -86,7 +87,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(recvmsg), ALL, ANY, NULL },
 	{ SYS(sendmsg), ALL, ANY, NULL },
 	{ SYS(pread64), DAEMON, ANY, NULL },
-	{ SYS(lseek), P, ANY, NULL },
+	{ SYS(lseek), P, ANY, UNREAD },
 	{ SYS(close), DAEMON, ANY, NULL },
 	{ SYS(fstat), P | S | N | C, ANY, GLIBC },
 	{ SYS(newfstatat), P | S | N | C,

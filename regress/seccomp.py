@@ -33,10 +33,13 @@ def listed(daemon, role):
 
 
 def role_of(lines):
-    """From the last execve of a process, and what its store is."""
+    """From the last execve of a process, and what its store is; a parent that
+    goes into the background has none of its own."""
     role = None
     for line in lines:
-        if m := EXEC.match(line):
+        if line.startswith("setsid("):
+            role = "parent"
+        elif m := EXEC.match(line):
             argv = [a.strip('"') for a in m[2].split(", ")]
             if m[1] == "ws-gatewayctl":
                 role = "ctl"

@@ -14,7 +14,7 @@ check_id(const struct ctl_id *id)
 	return (id->len <= sizeof(id->id) ? 0 : -1);
 }
 
-static size_t
+size_t
 record_len(uint32_t type)
 {
 	switch (type) {

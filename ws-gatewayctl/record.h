@@ -30,6 +30,9 @@ struct record {
 	} u;
 };
 
+/* Bytes of an answer of that type, or 0: it is none, or a line of any length. */
+size_t	record_len(uint32_t type);
+
 /* Returns -1 when it is nothing that a daemon of this version sends. */
 int	record_read(struct record *, struct imsg *);
 

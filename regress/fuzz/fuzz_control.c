@@ -41,6 +41,7 @@
 #include "metrics.h"
 #include "monitor.h"
 #include "publish.h"
+#include "record.h"
 #include "utf8.h"
 
 #define CLIENTS		4
@@ -66,7 +67,7 @@ struct input {
 };
 
 /* All that one of them was told, in order. */
-struct record {
+struct heard {
 	uint8_t		*buf;
 	size_t		 len;
 	size_t		 size;
@@ -80,9 +81,9 @@ struct peer {
 };
 
 struct run {
-	struct record	 client[CLIENTS];
-	struct record	 player[PLAYERS];
-	struct record	 others;	/* parent and store */
+	struct heard	 client[CLIENTS];
+	struct heard	 player[PLAYERS];
+	struct heard	 others;	/* parent and store */
 	int		 comparable;
 };
 
@@ -109,7 +110,7 @@ static const char	 the_end[] = "end";
 static char		 dir[] = "/tmp/fuzz_control.XXXXXX";
 
 static void
-record(struct record *r, const void *p, size_t len)
+record(struct heard *r, const void *p, size_t len)
 {
 	if (r->size - r->len < len) {
 		r->size = (r->len + len) * 2;
@@ -121,7 +122,7 @@ record(struct record *r, const void *p, size_t len)
 }
 
 static void
-record_message(struct record *r, uint32_t type, const void *p, size_t len)
+record_message(struct heard *r, uint32_t type, const void *p, size_t len)
 {
 	uint64_t	head[2] = { type, len };
 
@@ -318,36 +319,8 @@ check_event(struct ctl_event *ev)
 	}
 }
 
-static size_t
-answer_size(uint32_t type)
-{
-	switch (type) {
-	case CTL_HELLO:
-		return (sizeof(struct ctl_hello));
-	case CTL_OK:
-		return (sizeof(struct ctl_ok));
-	case CTL_FAIL:
-		return (sizeof(struct ctl_fail));
-	case CTL_STATS:
-		return (sizeof(struct ctl_stats));
-	case CTL_STORE:
-		return (sizeof(struct ctl_store));
-	case CTL_PLAYER:
-		return (sizeof(struct ctl_player));
-	case CTL_CONN:
-		return (sizeof(struct ctl_conn));
-	case CTL_QUEUED:
-		return (sizeof(struct ctl_queued));
-	case CTL_EVENT:
-		return (sizeof(struct ctl_event));
-	case CTL_TOKEN:
-		return (sizeof(struct ctl_token_row));
-	}
-	return (SIZE_MAX);
-}
-
 static void
-check_answer(struct record *r, struct imsg *imsg)
+check_answer(struct heard *r, struct imsg *imsg)
 {
 	union {
 		uint8_t			 bytes[MAX_IMSGSIZE];
@@ -362,7 +335,7 @@ check_answer(struct record *r, struct imsg *imsg)
 	uint32_t	 type = imsg_get_type(imsg);
 	size_t		 len = imsg_get_len(imsg);
 
-	CHECK(type == CTL_LINE || len == answer_size(type));
+	CHECK(type == CTL_LINE || (len > 0 && len == record_len(type)));
 	CHECK(imsg_get_fd(imsg) == -1);
 	if (len > 0)
 		CHECK(imsg_get_data(imsg, u.bytes, len) == 0);
@@ -1022,7 +995,7 @@ run_script(struct run *r, struct input in)
 }
 
 static void
-compare(const struct record *a, const struct record *b)
+compare(const struct heard *a, const struct heard *b)
 {
 	CHECK(a->len == b->len);
 	CHECK(a->len == 0 || memcmp(a->buf, b->buf, a->len) == 0);

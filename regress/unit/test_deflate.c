@@ -12,20 +12,11 @@
 
 #include "deflate.h"
 #include "metrics.h"
+#include "random.h"
 
 #define MAX	(1 << 20)
 
-static uint32_t	 seed = 1;
 static uint8_t	 plain[MAX], packed[MAX], back[MAX + 1];
-
-static uint32_t
-random32(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	return (seed);
-}
 
 /* Decompress in pieces of PIECE in and SIZE out; -1 when it is bad. */
 static long

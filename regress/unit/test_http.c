@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "http.h"
+#include "random.h"
 
 #define MAXLINE		512
 #define MAXHEAD		4096
@@ -29,16 +30,6 @@ struct trace {
 enum plan { WHOLE, BYTES, RANDOM };
 
 static struct trace	one, other;
-static uint32_t		seed = 1;
-
-static uint32_t
-random32(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	return (seed);
-}
 
 static size_t
 next_piece(enum plan plan, size_t left)

@@ -11,21 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "random.h"
 #include "utf8.h"
 
 #define SAMPLES		2000000
 
 static uint8_t	*prefix2, *prefix3;	/* bitmaps of the prefixes */
-static uint32_t	 seed = 1;
-
-static uint32_t
-random32(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	return (seed);
-}
 
 static size_t
 encode(uint32_t c, uint8_t out[4])

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "random.h"
 #include "ws.h"
 
 #define MAXMESSAGE	(1 << 20)
@@ -34,17 +35,7 @@ struct record {
 	size_t	 have;
 };
 
-static uint32_t	 seed = 1;
 static int	 deflate;		/* is negotiated */
-
-static uint32_t
-random32(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	return (seed);
-}
 
 static void
 add(struct stream *s, const void *p, size_t len)

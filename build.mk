@@ -43,6 +43,7 @@ STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o \
 		record.o table.o values.o
 
+DAEMON_LIBS =	${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS}
 DAEMON_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS} ${STORE_OBJS}
 
 PROGRAMS =	ws-gatewayd ws-gatewayctl
@@ -52,7 +53,7 @@ all: ${PROGRAMS}
 ws-gatewayd: gatewayd.o ${DAEMON_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${DAEMON_OBJS} \
-	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS}
+	    ${LIB_OBJS} ${DAEMON_LIBS}
 
 ws-gatewayctl: ctl.o ${CTL_OBJS} ${LIB_OBJS}
 	@echo "link $@"
@@ -66,7 +67,7 @@ ECHO_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS:session_data.o=} \
 ws-gatewayd-echo: gatewayd.o ${ECHO_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o ${ECHO_OBJS} \
-	    ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS}
+	    ${LIB_OBJS} ${DAEMON_LIBS}
 
 echo_session_data.o: ${TOP}/regress/echo/session_data.c
 	@echo "cc $@"
@@ -79,8 +80,7 @@ FAULT_LDFLAGS =	-Wl,--wrap=seccomp_init -Wl,--wrap=seccomp_release
 ws-gatewayd-fault: gatewayd.o fault.o ${DAEMON_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} ${FAULT_LDFLAGS} -o $@ gatewayd.o fault.o \
-	    ${DAEMON_OBJS} ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} \
-	    ${MYSQL_LIBS} ${ZLIB_LIBS}
+	    ${DAEMON_OBJS} ${LIB_OBJS} ${DAEMON_LIBS}
 
 fault.o: ${TOP}/regress/fault/fault.c
 	@echo "cc $@"
@@ -91,8 +91,7 @@ fault.o: ${TOP}/regress/fault/fault.c
 ws-gatewayd-leak: gatewayd.o leak.o ${DAEMON_OBJS} ${LIB_OBJS}
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ gatewayd.o leak.o \
-	    ${DAEMON_OBJS} ${LIB_OBJS} ${PLATFORM_LIBS} ${SQLITE_LIBS} \
-	    ${MYSQL_LIBS} ${ZLIB_LIBS}
+	    ${DAEMON_OBJS} ${LIB_OBJS} ${DAEMON_LIBS}
 
 leak.o: ${TOP}/regress/leak/leak.c
 	@echo "cc $@"
@@ -115,8 +114,7 @@ fuzz: ${FUZZ_TARGETS}
 ${FUZZ_TARGETS}: ${FUZZ_TARGETS:=.o} ${FUZZ_MAIN} libtest.a
 	@echo "link $@"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} ${FUZZ_LDFLAGS} -o $@ $@.o \
-	    ${FUZZ_MAIN} libtest.a ${PLATFORM_LIBS} ${SQLITE_LIBS} \
-	    ${MYSQL_LIBS} ${ZLIB_LIBS} ${CJSON_LIBS}
+	    ${FUZZ_MAIN} libtest.a ${DAEMON_LIBS} ${CJSON_LIBS}
 
 parse.c: ${TOP}/ws-gatewayd/parse.y
 	@${YACC} -o $@ ${TOP}/ws-gatewayd/parse.y
@@ -137,6 +135,6 @@ ${UNIT_TESTS} ${FUZZ_TARGETS:=.o}: \
 .c:
 	@echo "cc $<"
 	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ $< libtest.a \
-	    ${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
+	    ${DAEMON_LIBS} ${CJSON_LIBS} ${CMOCKA_LIBS}
 
 .PHONY: all unit fuzz

@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 
 #include <string.h>
-#include <strings.h>
 
 #include "conn.h"
 #include "engine.h"
@@ -32,16 +31,10 @@ static const char *
 protocol_item(const struct http_parser *p, const char *head, int item,
     size_t *len)
 {
-	static const char		 name[] = "Sec-WebSocket-Protocol";
-	const struct http_header	*h;
+	const struct http_header	*h = NULL;
 	const char			*s, *end, *comma;
-	int				 i;
 
-	for (i = 0; i < p->nheaders; i++) {
-		h = &p->headers[i];
-		if (h->name.len != sizeof(name) - 1 ||
-		    strncasecmp(head + h->name.off, name, h->name.len) != 0)
-			continue;
+	while ((h = http_next(p, head, "Sec-WebSocket-Protocol", h)) != NULL) {
 		s = head + h->value.off;
 		end = s + h->value.len;
 		while (s < end) {
@@ -107,17 +100,13 @@ handshake_token(struct request *r, const char *head)
 static int
 handshake_extensions(struct request *r, const char *head)
 {
-	static const char		 name[] = "Sec-WebSocket-Extensions";
-	const struct http_header	*h;
-	int				 i;
+	const struct http_header	*h = NULL;
 
 	if (!engine.conf.compress)
 		return (0);
-	for (i = 0; i < r->http.nheaders; i++) {
-		h = &r->http.headers[i];
-		if (h->name.len == sizeof(name) - 1 &&
-		    strncasecmp(head + h->name.off, name, h->name.len) == 0 &&
-		    ws_extension_parse(&r->deflate, head + h->value.off,
+	while ((h = http_next(&r->http, head, "Sec-WebSocket-Extensions",
+	    h)) != NULL) {
+		if (ws_extension_parse(&r->deflate, head + h->value.off,
 		    h->value.len) == -1)
 			return (-1);
 	}

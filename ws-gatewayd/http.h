@@ -106,7 +106,15 @@ enum http_result http_head(struct http_parser *, const char *head, size_t len);
 enum http_result http_body(struct http_parser *, const char *buf, size_t len,
 		    size_t *used, const char **data, size_t *ndata);
 
-/* The first header of that name (any case), or NULL. */
+/*
+ * The next header of that name (any case) behind AFTER, or the first when that
+ * is NULL; NULL when there is none.
+ */
+const struct http_header *
+		 http_next(const struct http_parser *, const char *head,
+		    const char *name, const struct http_header *after);
+
+/* The first header of that name, or NULL. */
 const struct http_header *
 		 http_find(const struct http_parser *, const char *head,
 		    const char *name);

@@ -7,26 +7,33 @@
 #include "http_parse.h"
 
 const struct http_header *
-http_find(const struct http_parser *p, const char *head, const char *name)
+http_next(const struct http_parser *p, const char *head, const char *name,
+    const struct http_header *after)
 {
-	int		 i;
+	const struct http_header	*h;
 
-	for (i = 0; i < p->nheaders; i++) {
-		if (http_span_is(head, &p->headers[i].name, name))
-			return (&p->headers[i]);
+	for (h = after == NULL ? p->headers : after + 1;
+	    h < p->headers + p->nheaders; h++) {
+		if (http_span_is(head, &h->name, name))
+			return (h);
 	}
 	return (NULL);
+}
+
+const struct http_header *
+http_find(const struct http_parser *p, const char *head, const char *name)
+{
+	return (http_next(p, head, name, NULL));
 }
 
 int
 http_count(const struct http_parser *p, const char *head, const char *name)
 {
-	int		 i, n = 0;
+	const struct http_header	*h = NULL;
+	int				 n = 0;
 
-	for (i = 0; i < p->nheaders; i++) {
-		if (http_span_is(head, &p->headers[i].name, name))
-			n++;
-	}
+	while ((h = http_next(p, head, name, h)) != NULL)
+		n++;
 	return (n);
 }
 
@@ -59,13 +66,10 @@ int
 http_has_token(const struct http_parser *p, const char *head, const char *name,
     const char *token)
 {
-	const struct http_header	*h;
-	int				 i;
+	const struct http_header	*h = NULL;
 
-	for (i = 0; i < p->nheaders; i++) {
-		h = &p->headers[i];
-		if (http_span_is(head, &h->name, name) &&
-		    list_has(head + h->value.off, h->value.len, token))
+	while ((h = http_next(p, head, name, h)) != NULL) {
+		if (list_has(head + h->value.off, h->value.len, token))
 			return (1);
 	}
 	return (0);

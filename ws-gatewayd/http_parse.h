@@ -1,6 +1,7 @@
 /*
  * What the parts of the HTTP parser share among themselves: the states, and
- * the small grammars that occur in more than one place.
+ * the small grammars that occur in more than one place.  The classes of
+ * characters are for those, too, who read what is in a header.
  */
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H

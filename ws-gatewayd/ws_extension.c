@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "http_parse.h"
 #include "ws_extension.h"
 
 #define MAXBITS		15		/* of a window */
@@ -45,18 +46,10 @@ struct offer {
 	unsigned	 seen;		/* parameters */
 };
 
-static int
-is_token(char c)
-{
-	return ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-	    (c >= 'a' && c <= 'z') ||
-	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL));
-}
-
 static void
 space(struct text *t)
 {
-	while (t->p < t->end && (*t->p == ' ' || *t->p == '\t'))
+	while (t->p < t->end && http_isws(*t->p))
 		t->p++;
 }
 
@@ -76,7 +69,7 @@ static int
 token(struct text *t, struct word *w)
 {
 	w->quoted = 0;
-	for (w->p = t->p; t->p < t->end && is_token(*t->p); t->p++)
+	for (w->p = t->p; t->p < t->end && http_istoken(*t->p); t->p++)
 		continue;
 	w->len = (size_t)(t->p - w->p);
 	return (w->len > 0 ? 0 : -1);
@@ -92,7 +85,7 @@ quoted(struct text *t, struct word *w)
 	for (w->p = ++t->p; t->p < t->end && *t->p != '"'; t->p++, n++) {
 		if (*t->p == '\\' && ++t->p == t->end)
 			return (-1);
-		if (!is_token(*t->p))
+		if (!http_istoken(*t->p))
 			return (-1);
 	}
 	w->len = (size_t)(t->p - w->p);

@@ -153,16 +153,32 @@ enum reading {
 	READ_HIGH
 };
 
-static const char *const sandbox_names[] = {
+static const char *const	switch_names[] = { "no", "yes" };
+static const char *const	sandbox_names[] = {
 	[SANDBOX_OFF] = "off",
 	[SANDBOX_PREFER] = "prefer",
 	[SANDBOX_REQUIRE] = "require"
 };
-
-static const char *const output_names[] = {
+static const char *const	output_names[] = {
 	[OUTPUT_PLAIN] = "plain",
 	[OUTPUT_URING] = "uring"
 };
+
+/* The names of the values from 0 to the row's largest. */
+static const char *const *
+names_of(const struct setting *row)
+{
+	switch (row->kind) {
+	case SETTING_SWITCH:
+		return (switch_names);
+	case SETTING_SANDBOX:
+		return (sandbox_names);
+	case SETTING_OUTPUT:
+		return (output_names);
+	default:
+		return (NULL);
+	}
+}
 
 void
 setting_put(struct settings *s, const struct setting *row, uint64_t v)
@@ -247,23 +263,14 @@ read_duration(const char *text, uint64_t *v)
 }
 
 static enum reading
-read_name(const char *const *names, size_t n, const char *text, uint64_t *v)
+read_name(const struct setting *row, const char *text, uint64_t *v)
 {
-	size_t	i;
+	const char *const	*names = names_of(row);
 
-	for (i = 0; i < n; i++)
-		if (strcmp(names[i], text) == 0) {
-			*v = i;
+	for (*v = 0; *v <= row->max; (*v)++)
+		if (strcmp(names[*v], text) == 0)
 			return (READ_OK);
-		}
 	return (READ_NONE);
-}
-
-static enum reading
-read_switch(const char *text, uint64_t *v)
-{
-	*v = strcmp(text, "yes") == 0;
-	return (*v || strcmp(text, "no") == 0 ? READ_OK : READ_NONE);
 }
 
 static enum reading
@@ -291,19 +298,14 @@ read_kind(const struct setting *row, const char *text, uint64_t *v,
 	case SETTING_SIZE:
 		*wanted = "is not a size such as \"65536\", \"64K\" or \"1M\"";
 		return (size_parse(text, v) == 0 ? READ_OK : READ_NONE);
-	case SETTING_SWITCH:
-		*wanted = "is not known";
-		return (read_switch(text, v));
 	case SETTING_LEVEL:
 		*wanted = "is no log level";
 		return (read_level(text, v));
+	case SETTING_SWITCH:
 	case SETTING_SANDBOX:
-		*wanted = "is not known";
-		return (read_name(sandbox_names, SANDBOX_REQUIRE + 1, text,
-		    v));
 	case SETTING_OUTPUT:
 		*wanted = "is not known";
-		return (read_name(output_names, OUTPUT_URING + 1, text, v));
+		return (read_name(row, text, v));
 	}
 	*wanted = "is not known";
 	return (READ_NONE);
@@ -383,18 +385,13 @@ setting_format(const struct setting *row, uint64_t v, char *buf, size_t size)
 	case SETTING_SIZE:
 		size_format(v, buf, size);
 		break;
-	case SETTING_SWITCH:
-		strlcpy(buf, v ? "yes" : "no", size);
-		break;
 	case SETTING_LEVEL:
 		strlcpy(buf, log_level_name((enum log_level)v), size);
 		break;
+	case SETTING_SWITCH:
 	case SETTING_SANDBOX:
-		strlcpy(buf, v <= SANDBOX_REQUIRE ? sandbox_names[v] : "?",
-		    size);
-		break;
 	case SETTING_OUTPUT:
-		strlcpy(buf, v <= OUTPUT_URING ? output_names[v] : "?", size);
+		strlcpy(buf, v <= row->max ? names_of(row)[v] : "?", size);
 		break;
 	}
 	return (buf);

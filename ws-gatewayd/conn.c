@@ -29,11 +29,10 @@
  */
 static uint8_t			 rbuf[131072];
 static struct conn_list		 dead = TAILQ_HEAD_INITIALIZER(dead);
-struct conn_list		 conn_others =
-				     TAILQ_HEAD_INITIALIZER(conn_others);
 static uint64_t			 last_id;
-
 static int			 watch;		/* the sockets of all */
+
+struct conn_list	conn_others = TAILQ_HEAD_INITIALIZER(conn_others);
 
 static void	conn_poll(evutil_socket_t, short, void *);
 
@@ -333,7 +332,7 @@ conn_drop(struct conn *c, enum close_reason reason)
 		session_inflate_end(c);
 	else
 		request_free(c);
-	conn_keep(c, NULL, 0);
+	conn_forget_part(c);
 	if (close(c->fd) == -1)
 		log_warn("close");
 	TAILQ_INSERT_TAIL(&dead, c, dirty);

@@ -115,12 +115,11 @@ frame_deflate(struct frame *f)
 	uint8_t		 header[WS_MAXHEADER], *out;
 	size_t		 hlen, len, n;
 
-	payload = frame_payload(f, &len);
 	if (f->tried)
 		return;
 	f->tried = 1;
-	if (len < engine.conf.compress_min ||
-	    metrics.memory_bytes + len > engine.conf.memory_limit ||
+	payload = frame_payload(f, &len);
+	if (len < engine.conf.compress_min || !memory_fits(len) ||
 	    (out = malloc(len)) == NULL)
 		return;
 	n = deflate_message(payload, len, out, (int)engine.conf.compress_level);

@@ -27,7 +27,7 @@
 #include "uring.h"
 #include "watch.h"
 
-#define SLICE		128		/* connections written before a poll */
+#define SLICE		URING_MAX	/* connections written before a poll */
 #define MAXIOV		64		/* frames in one call */
 #define RING_MIN	4
 #define RING_MAX	32768		/* frames that may wait, beside backlog */
@@ -85,26 +85,15 @@ dirty_take(void)
 	return (c);
 }
 
+/* Write to those who were first to have work, and look at their bytes again. */
 static void
-slice_plain(void)
+output_slice(void)
 {
-	struct conn	*c;
-	unsigned	 n;
-
-	for (n = 0; n < SLICE && (c = dirty_take()) != NULL; n++) {
-		conn_flush(c);
-		conn_again(c);
-	}
-}
-
-static void
-slice_ring(void)
-{
-	static struct conn	*all[URING_MAX], *out[URING_MAX];
+	static struct conn	*all[SLICE], *out[SLICE];
 	struct conn		*c;
 	unsigned		 i, n, nout = 0;
 
-	for (n = 0; n < URING_MAX && (c = dirty_take()) != NULL; n++) {
+	for (n = 0; n < SLICE && (c = dirty_take()) != NULL; n++) {
 		all[n] = c;
 		if (c->out != NULL)
 			out[nout++] = c;
@@ -126,10 +115,7 @@ output_end_turn(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 
 	awake = 0;
-	if (use_ring)
-		slice_ring();
-	else
-		slice_plain();
+	output_slice();
 	more = broadcast_sweep();
 	lookup_flush();
 	conn_reap();
@@ -577,7 +563,7 @@ static void
 output_flush_many(struct conn **conns, unsigned n)
 {
 	unsigned	 i;
-	int		 r, ring = n > 1;
+	int		 r, ring = use_ring && n > 1;
 
 	for (i = 0; ring && i < n; i++)
 		ring_set(i, conns[i], outq_iov(conns[i], ops_iov[i]));

@@ -224,16 +224,21 @@ session_error(struct conn *c, const struct ws_parser *ws)
 	conn_linger(c);
 }
 
+static int
+pongs_wait(const struct conn *c)
+{
+	return (c->out != NULL && c->out->n >= MAXPONGS);
+}
+
 static void
 session_pong(struct conn *c, const struct ws_parser *ws)
 {
 	struct frame	*f;
 
 	/* A peer that pings and does not read is not to fill the queue. */
-	if (c->out != NULL && c->out->n >= MAXPONGS)
+	if (pongs_wait(c))
 		conn_flush(c);
-	if (c->state != CONN_WS ||
-	    (c->out != NULL && c->out->n >= MAXPONGS))
+	if (c->state != CONN_WS || pongs_wait(c))
 		return;
 	f = frame_control(WS_PONG, ws->data, ws->len);
 	conn_send(c, f, 1);

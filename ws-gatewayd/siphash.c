@@ -1,6 +1,4 @@
 /* SipHash-2-4. */
-#include <string.h>
-
 #include "siphash.h"
 
 struct state {

@@ -153,31 +153,26 @@ enum reading {
 	READ_HIGH
 };
 
-static const char *const	switch_names[] = { "no", "yes" };
+static const char *const	switch_names[] = { "no", "yes", NULL };
 static const char *const	sandbox_names[] = {
 	[SANDBOX_OFF] = "off",
 	[SANDBOX_PREFER] = "prefer",
-	[SANDBOX_REQUIRE] = "require"
+	[SANDBOX_REQUIRE] = "require",
+	NULL
 };
 static const char *const	output_names[] = {
 	[OUTPUT_PLAIN] = "plain",
-	[OUTPUT_URING] = "uring"
+	[OUTPUT_URING] = "uring",
+	NULL
 };
 
-/* The names of the values from 0 to the row's largest. */
+/* The names of the values, from 0 on, of a row that has such. */
 static const char *const *
 names_of(const struct setting *row)
 {
-	switch (row->kind) {
-	case SETTING_SWITCH:
+	if (row->kind == SETTING_SWITCH)
 		return (switch_names);
-	case SETTING_SANDBOX:
-		return (sandbox_names);
-	case SETTING_OUTPUT:
-		return (output_names);
-	default:
-		return (NULL);
-	}
+	return (row->kind == SETTING_SANDBOX ? sandbox_names : output_names);
 }
 
 void
@@ -267,7 +262,7 @@ read_name(const struct setting *row, const char *text, uint64_t *v)
 {
 	const char *const	*names = names_of(row);
 
-	for (*v = 0; *v <= row->max; (*v)++)
+	for (*v = 0; names[*v] != NULL; (*v)++)
 		if (strcmp(names[*v], text) == 0)
 			return (READ_OK);
 	return (READ_NONE);

@@ -20,7 +20,7 @@ LIB_OBJS =	control_path.o duration.o log.o sandbox_drop.o sandbox_probe.o \
 		utf8.o ${PLATFORM_OBJS}
 
 # The parent; what all processes share; the engine; the store.
-PARENT_OBJS =	address.o conf.o conf_database.o conf_send.o conf_set.o \
+PARENT_OBJS =	address.o conf.o conf_database.o conf_listen.o conf_send.o conf_set.o \
 		daemonize.o flags.o logfile.o parent_children.o parent_listen.o parent_loop.o \
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o selftest.o settings.o unixsock.o

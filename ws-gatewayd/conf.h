@@ -130,12 +130,39 @@ struct conf_string {
 };
 TAILQ_HEAD(conf_strings, conf_string);
 
+/* What a listener is there for. */
+#define ROLE_PLAYER	0x1	/* /ws */
+#define ROLE_PUBLISH	0x2	/* /publish, /broadcast */
+#define ROLE_METRICS	0x4	/* /metrics, /healthz, /readyz */
+#define ROLE_ALL	(ROLE_PLAYER | ROLE_PUBLISH | ROLE_METRICS)
+
+/* A certificate chain and its key: paths of PEM files. */
+struct conf_keypair {
+	TAILQ_ENTRY(conf_keypair)	 entry;
+	char				*cert;
+	char				*key;
+	char				*ocsp;	/* a DER response, or NULL */
+};
+TAILQ_HEAD(conf_keypairs, conf_keypair);
+
+struct conf_tls {
+	struct conf_keypairs	 keypairs;	/* the first is the default */
+	char			*protocols;	/* NULL: the library's default */
+	char			*ciphers;
+	char			*client_ca;	/* path; NULL: no client's
+						   certificate is asked for */
+	int			 tickets;	/* of sessions */
+};
+
 /* An address to listen on, as written; the parent resolves it. */
 struct conf_listen {
 	TAILQ_ENTRY(conf_listen)	 entry;
 	char				*text;	/* "[host]:port" or "unix:/path" */
 	mode_t				 mode;	/* of a unix socket */
 	char				*group;	/* of a unix socket, or NULL */
+	int				 roles;
+	int				 proxy_protocol;
+	struct conf_tls			*tls;	/* NULL: plain */
 };
 TAILQ_HEAD(conf_listens, conf_listen);
 
@@ -167,6 +194,8 @@ struct conf {
 /* A fresh configuration with every default; free with conf_free(). */
 struct conf	*conf_new(void);
 void		 conf_free(struct conf *);
+/* Take one address out of it. */
+void		 conf_free_listen(struct conf *, struct conf_listen *);
 
 /*
  * What the command line said, kept apart so that a reload can lay it over the

@@ -34,6 +34,25 @@ send_database(struct parent *p, struct child *c)
 	explicit_bzero(&db, sizeof(db));
 }
 
+static void
+send_listeners(struct parent *p, struct child *c)
+{
+	struct conf_listener	 cl;
+	const struct conf_listen *conf;
+	struct listener		*l;
+
+	TAILQ_FOREACH(l, &p->listeners, entry) {
+		if ((conf = parent_listen_conf(p->conf, l)) == NULL)
+			continue;
+		memset(&cl, 0, sizeof(cl));
+		cl.id = l->id;
+		cl.roles = (uint32_t)conf->roles;
+		cl.proxy_protocol = (uint32_t)conf->proxy_protocol;
+		strlcpy(cl.address, l->text, sizeof(cl.address));
+		ipc_send(&c->ipc, IMSG_CONF_LISTENER, 0, -1, &cl, sizeof(cl));
+	}
+}
+
 void
 conf_send(struct parent *p, struct child *c)
 {
@@ -47,6 +66,7 @@ conf_send(struct parent *p, struct child *c)
 			ipc_send(&c->ipc, IMSG_CONF_ORIGIN, 0, -1, origin->s,
 			    strlen(origin->s));
 		conf_print(p->conf, 0, send_line, c);
+		send_listeners(p, c);
 		break;
 	case PROC_STORE:
 		send_database(p, c);

@@ -15,7 +15,6 @@
 #include "conf_set.h"
 #include "log.h"
 
-#define UNIX_PREFIX	"unix:"
 #define HIDDEN		"********"
 
 int
@@ -64,8 +63,8 @@ conf_show(const char *text, char buf[CONF_MAXSHOW])
 }
 
 /* Such a byte would break a line of -nv, and stands in nobody's path. */
-static int
-has_control(const char *s)
+int
+conf_has_control(const char *s)
 {
 	for (; *s != '\0'; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
@@ -76,7 +75,7 @@ has_control(const char *s)
 static int
 set_text(char *dst, size_t size, const char *text, struct why *why)
 {
-	if (has_control(text))
+	if (conf_has_control(text))
 		return (why_set(why, "control characters are not allowed"));
 	if (strlen(text) >= size)
 		return (why_set(why, "too long (at most %zu bytes)", size - 1));
@@ -84,8 +83,8 @@ set_text(char *dst, size_t size, const char *text, struct why *why)
 	return (0);
 }
 
-static int
-set_name(char *dst, size_t size, const char *text, struct why *why)
+int
+conf_set_name(char *dst, size_t size, const char *text, struct why *why)
 {
 	char	show[CONF_MAXSHOW];
 
@@ -98,8 +97,8 @@ set_name(char *dst, size_t size, const char *text, struct why *why)
 }
 
 /* A path that has to be found from every working directory. */
-static int
-check_absolute(const char *path, struct why *why)
+int
+conf_check_path(const char *path, struct why *why)
 {
 	char	show[CONF_MAXSHOW];
 
@@ -109,14 +108,14 @@ check_absolute(const char *path, struct why *why)
 	    conf_show(path, show)));
 }
 
-static int
-check_socket_path(const char *path, struct why *why)
+int
+conf_check_socket(const char *path, struct why *why)
 {
 	struct sockaddr_un	sun;
 
-	if (check_absolute(path, why) == -1)
+	if (conf_check_path(path, why) == -1)
 		return (-1);
-	if (has_control(path))
+	if (conf_has_control(path))
 		return (why_set(why, "control characters are not allowed"));
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return (why_set(why, "the path of a socket is too long "
@@ -162,68 +161,9 @@ conf_strings_clear(struct conf_strings *list)
 }
 
 void
-conf_clear_listens(struct conf *conf)
-{
-	struct conf_listen	*l;
-
-	while ((l = TAILQ_FIRST(&conf->listens)) != NULL) {
-		TAILQ_REMOVE(&conf->listens, l, entry);
-		free(l->text);
-		free(l->group);
-		free(l);
-	}
-}
-
-void
 conf_clear_origins(struct conf *conf)
 {
 	conf_strings_clear(&conf->origins);
-}
-
-static int
-check_listen(const char *text, struct why *why)
-{
-	const char	*reason;
-	char		 host[256], port[64], show[CONF_MAXSHOW];
-
-	if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
-		return (check_socket_path(text + strlen(UNIX_PREFIX), why));
-	if (listen_split(text, host, sizeof(host), port, sizeof(port),
-	    &reason) == -1)
-		return (why_set(why, "\"%s\" is no address to listen on: %s",
-		    conf_show(text, show), reason));
-	return (0);
-}
-
-int
-conf_add_listen(struct conf *conf, const char *text, mode_t mode,
-    const char *group, struct why *why)
-{
-	struct conf_listen	*l;
-	char			 name[CONF_MAXUSER], show[CONF_MAXSHOW];
-	size_t			 n;
-
-	if (check_listen(text, why) == -1)
-		return (-1);
-	if (group != NULL && set_name(name, sizeof(name), group, why) == -1)
-		return (-1);
-	n = 0;
-	TAILQ_FOREACH(l, &conf->listens, entry) {
-		if (strcmp(l->text, text) == 0)
-			return (why_set(why, "the address \"%s\" is given "
-			    "twice", conf_show(text, show)));
-		n++;
-	}
-	if (n >= CONF_MAXLISTEN)
-		return (why_set(why, "too many addresses (at most %d)",
-		    CONF_MAXLISTEN));
-	if ((l = calloc(1, sizeof(*l))) == NULL ||
-	    (l->text = strdup(text)) == NULL ||
-	    (group != NULL && (l->group = strdup(group)) == NULL))
-		fatal("configuration");
-	l->mode = mode;
-	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
-	return (0);
 }
 
 /* What people write in place of an origin, and what to tell them. */
@@ -314,7 +254,7 @@ conf_set_dsn(struct conf *conf, const char *dsn, struct why *why)
 int
 conf_set_user(struct conf *conf, const char *user, struct why *why)
 {
-	if (set_name(conf->user, sizeof(conf->user), user, why) == -1)
+	if (conf_set_name(conf->user, sizeof(conf->user), user, why) == -1)
 		return (-1);
 	conf->user_set = strcmp(user, DEFAULT_USER) != 0;
 	return (0);
@@ -323,7 +263,7 @@ conf_set_user(struct conf *conf, const char *user, struct why *why)
 int
 conf_set_chroot(struct conf *conf, const char *path, struct why *why)
 {
-	if (check_absolute(path, why) == -1)
+	if (conf_check_path(path, why) == -1)
 		return (-1);
 	return (set_text(conf->chroot, sizeof(conf->chroot), path, why));
 }
@@ -346,10 +286,10 @@ conf_set_control(struct conf *conf, const char *path, mode_t mode,
 {
 	char	name[CONF_MAXUSER];
 
-	if (check_socket_path(path, why) == -1)
+	if (conf_check_socket(path, why) == -1)
 		return (-1);
 	name[0] = '\0';
-	if (group != NULL && set_name(name, sizeof(name), group, why) == -1)
+	if (group != NULL && conf_set_name(name, sizeof(name), group, why) == -1)
 		return (-1);
 	strlcpy(conf->control, path, sizeof(conf->control));
 	strlcpy(conf->control_group, name, sizeof(conf->control_group));

@@ -13,6 +13,8 @@
 
 #define CONF_MAXWHY	512
 #define CONF_MAXLISTEN	64
+#define CONF_MAXKEYPAIRS	256		/* of a listener */
+#define CONF_MAXWORDS	16		/* of a setting */
 #define CONF_MAXORIGINS	1024
 #define CONF_MODE	0660		/* of a unix socket */
 
@@ -29,8 +31,26 @@ struct why {
 /* All of these return 0, or -1 with a reason. */
 int	setting_parse(const struct setting *, const char *text, uint64_t *,
 	    struct why *);
+int	conf_set_name(char *dst, size_t, const char *, struct why *);
+int	conf_has_control(const char *);
+int	conf_check_path(const char *, struct why *);	/* absolute */
+int	conf_check_socket(const char *path, struct why *);
+
+/*
+ * conf_listen.c: an address, which is the last of the list then, and its
+ * block's settings, each with its N words.
+ */
 int	conf_add_listen(struct conf *, const char *text, mode_t,
 	    const char *group, struct why *);
+int	conf_listen_set(struct conf_listen *, const char *name,
+	    const char *const *words, size_t n, struct why *);
+/* The same of its block "tls", which is there from the first on. */
+int	conf_tls_set(struct conf_listen *, const char *name,
+	    const char *const *words, size_t n, struct why *);
+/* The end of that block. */
+int	conf_tls_end(struct conf_listen *, struct why *);
+/* "player publish metrics" */
+const char *conf_roles(int roles, char *buf, size_t);
 int	conf_add_origin(struct conf *, const char *text, struct why *);
 int	conf_set_db(struct conf *, const char *kind, struct why *);
 int	conf_set_dsn(struct conf *, const char *, struct why *);

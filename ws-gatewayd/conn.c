@@ -70,7 +70,7 @@ conn_set_addr(struct conn *c, const struct sockaddr *sa)
 }
 
 int
-conn_new(int fd, const struct sockaddr *sa)
+conn_new(int fd, const struct sockaddr *sa, uint8_t listener)
 {
 	struct conn	*c;
 
@@ -78,6 +78,7 @@ conn_new(int fd, const struct sockaddr *sa)
 		fatal("connection");
 	memory_take(sizeof(*c));
 	c->fd = fd;
+	c->listener = listener;
 	c->id = ++last_id;
 	c->since = now_ms();
 	c->reason = CLOSE_EOF;
@@ -99,7 +100,7 @@ conn_watch(struct conn *c, int what)
 {
 	if (watch_set(watch, c->fd, c, c->watched, what) == -1)
 		fatal("connection: watch");
-	c->watched = (uint8_t)what;
+	c->watched = (uint8_t)(what & (WATCH_READ | WATCH_WRITE));
 }
 
 void

@@ -77,9 +77,10 @@ struct conn {
 						   loop turn; dead */
 	struct outq		*out;		/* NULL: nothing waits */
 	int			 fd;
-	uint8_t			 state;
-	uint8_t			 watched;	/* WATCH_READ, WATCH_WRITE */
+	uint8_t			 state:4;	/* enum conn_state */
+	uint8_t			 watched:2;	/* WATCH_READ, WATCH_WRITE */
 	uint8_t			 reason;	/* enum close_reason */
+	uint8_t			 listener;	/* that accepted it */
 	uint8_t			 isdirty:1;
 	uint8_t			 look:1;	/* at what was kept of its bytes */
 	uint8_t			 paused:1;	/* does not read */
@@ -119,8 +120,11 @@ struct conn {
 
 /* conn.c: life */
 void	 conn_init(struct event_base *);
-/* Takes the fd, or returns -1: its address has as many as it may. */
-int	 conn_new(int fd, const struct sockaddr *);
+/*
+ * Takes the fd that LISTENER accepted, or returns -1: its address has as many as
+ * it may.
+ */
+int	 conn_new(int fd, const struct sockaddr *, uint8_t listener);
 /*
  * Close at once, counted under REASON; the connection leaves the hub and is
  * freed at the end of the loop turn.

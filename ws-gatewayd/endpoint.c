@@ -58,8 +58,6 @@ healthz_head(struct conn *c, struct request *r, const char *head)
 static void
 readyz_head(struct conn *c, struct request *r, const char *head)
 {
-	char	 text[320];
-
 	(void)head;
 	if (!endpoint_get_only(c, r))
 		return;
@@ -69,11 +67,10 @@ readyz_head(struct conn *c, struct request *r, const char *head)
 		health_line(c, 503, "draining");
 	else if (!listener_open())
 		health_line(c, 503, "no listener is open");
-	else if (!metrics.store.up) {
-		snprintf(text, sizeof(text), "token database unavailable: %s",
-		    metrics.store.error);
-		health_line(c, 503, text);
-	} else if (lookup_silent())
+	else if (!metrics.store.up)
+		/* Why is not for everybody: the log and ctl have it. */
+		health_line(c, 503, "token database unavailable");
+	else if (lookup_silent())
 		health_line(c, 503, "token database unavailable: the store "
 		    "does not answer");
 	else
@@ -81,21 +78,22 @@ readyz_head(struct conn *c, struct request *r, const char *head)
 }
 
 static const struct endpoint	endpoints[] = {
-	{ "/ws",	handshake_head,	NULL },
-	{ "/publish",	publish_head,	publish_body },
-	{ "/broadcast",	publish_head,	broadcast_body },
-	{ "/metrics",	metrics_head,	NULL },
-	{ "/healthz",	healthz_head,	NULL },
-	{ "/readyz",	readyz_head,	NULL },
+	{ "/ws",	ROLE_PLAYER,	handshake_head,	NULL },
+	{ "/publish",	ROLE_PUBLISH,	publish_head,	publish_body },
+	{ "/broadcast",	ROLE_PUBLISH,	publish_head,	broadcast_body },
+	{ "/metrics",	ROLE_METRICS,	metrics_head,	NULL },
+	{ "/healthz",	ROLE_METRICS,	healthz_head,	NULL },
+	{ "/readyz",	ROLE_METRICS,	readyz_head,	NULL },
 };
 
 const struct endpoint *
-endpoint_find(const char *path, size_t len)
+endpoint_find(const char *path, size_t len, int roles)
 {
 	size_t	 i;
 
 	for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
-		if (strlen(endpoints[i].path) == len &&
+		if ((endpoints[i].role & roles) != 0 &&
+		    strlen(endpoints[i].path) == len &&
 		    memcmp(endpoints[i].path, path, len) == 0)
 			return (&endpoints[i]);
 	}

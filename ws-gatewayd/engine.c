@@ -34,14 +34,6 @@ static int			confined, store_known, control_fd = -1;
 static struct timer		drain_timer, stop_timer, gone_timer;
 static uint64_t			drain_end;
 
-/* Listeners wait for the configuration. */
-struct early_listener {
-	TAILQ_ENTRY(early_listener)	 entry;
-	int				 fd;
-	char				 address[256];
-};
-static TAILQ_HEAD(, early_listener) early = TAILQ_HEAD_INITIALIZER(early);
-
 static void
 strings_free(struct conf_strings *list)
 {
@@ -105,8 +97,6 @@ engine_ready(void)
 static void
 engine_confine(void)
 {
-	struct early_listener	*l;
-
 	if (engine.conf.output == OUTPUT_URING)
 		output_use_ring();
 	proc_confine(SANDBOX_ENGINE, &process,
@@ -115,11 +105,6 @@ engine_confine(void)
 	revalidate_init();
 	if (control_fd != -1)
 		control_init(control_fd);
-	while ((l = TAILQ_FIRST(&early)) != NULL) {
-		TAILQ_REMOVE(&early, l, entry);
-		listener_add(l->fd, l->address);
-		free(l);
-	}
 	engine_ready();
 }
 
@@ -135,21 +120,27 @@ engine_conf_end(void)
 	engine_set_limits();
 	if (!confined)
 		engine_confine();
+	listener_conf_end();
 }
 
 static void
-engine_early_listener(struct imsg *imsg)
+engine_listener(struct imsg *imsg)
 {
-	struct early_listener	*l;
-	size_t			 len = imsg_get_len(imsg);
+	int	 fd = imsg_get_fd(imsg);
 
-	if ((l = calloc(1, sizeof(*l))) == NULL)
-		fatal("listener");
-	if (confined || len >= sizeof(l->address) ||
-	    (l->fd = imsg_get_fd(imsg)) == -1)
+	if (confined || fd == -1)
 		fatalx("a listener that can't be");
-	ipc_data(imsg, l->address, len);
-	TAILQ_INSERT_TAIL(&early, l, entry);
+	listener_add(imsg_get_id(imsg), fd);
+}
+
+static void
+engine_conf_listener(struct imsg *imsg)
+{
+	struct conf_listener	 conf;
+
+	ipc_data(imsg, &conf, sizeof(conf));
+	conf.address[sizeof(conf.address) - 1] = '\0';
+	listener_conf(&conf);
 }
 
 /* Players whose slice of the drain has come are sent away. */
@@ -337,6 +328,9 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 	case IMSG_CONF_LINE:
 		strings_add(&new_lines, imsg);
 		break;
+	case IMSG_CONF_LISTENER:
+		engine_conf_listener(imsg);
+		break;
 	case IMSG_CONF_PROCESS:
 		ipc_data(imsg, &process, sizeof(process));
 		break;
@@ -351,7 +345,7 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 		lookup_init(&engine.store);
 		break;
 	case IMSG_LISTENER:
-		engine_early_listener(imsg);
+		engine_listener(imsg);
 		break;
 	case IMSG_CONTROL:
 		if ((control_fd = imsg_get_fd(imsg)) == -1)

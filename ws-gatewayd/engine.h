@@ -27,8 +27,13 @@ extern struct engine	engine;
 /* Refuse new WebSockets, close the present ones over SPREAD ms with 1012. */
 void	engine_drain(uint64_t spread);
 
-/* listener.c */
-void	listener_add(int fd, const char *address);
+/* listener.c: the sockets have numbers from 1 to LISTENER_MAX */
+/* Takes the fd; it accepts once it is configured. */
+void	listener_add(uint32_t id, int fd);
+/* A new configuration: its settings one by one, then all are put in force. */
+void	listener_conf(const struct conf_listener *);
+void	listener_conf_end(void);
+int	listener_roles(uint8_t id);	/* ROLE_ */
 void	listener_close_all(void);
 int	listener_open(void);		/* whether there is any */
 

@@ -18,14 +18,20 @@
 #define ACCEPT_REST	200	/* ms, when descriptors have run out */
 #define MEMORY_ROOM	4096	/* what a new connection needs at once */
 
+/* One that was closed keeps its settings, for the connections it has had. */
 struct listener {
-	TAILQ_ENTRY(listener)	 entry;
+	TAILQ_ENTRY(listener)	 entry;		/* while it is open */
 	struct event		 ev;
 	int			 fd;
+	uint8_t			 id;
+	int			 accepting;	/* it has been configured */
+	struct conf_listener	 conf;
+	struct conf_listener	 next;		/* id 0: there is none */
 };
 TAILQ_HEAD(listener_list, listener);
 
 static struct listener_list	listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static struct listener		*by_id[LISTENER_MAX + 1];
 static struct timer		rest;
 static int			reserve = -1;	/* a descriptor */
 
@@ -107,7 +113,7 @@ listener_exhausted(int fd)
 }
 
 static void
-listener_new(int fd, const struct sockaddr *sa)
+listener_new(const struct listener *l, int fd, const struct sockaddr *sa)
 {
 	/* Those who were dropped just now count no more. */
 	conn_reap();
@@ -116,7 +122,7 @@ listener_new(int fd, const struct sockaddr *sa)
 		listener_refuse(fd, REFUSE_CONNS);
 	else if (memory_reserve(MEMORY_ROOM, NULL) == -1)
 		listener_refuse(fd, REFUSE_MEMORY);
-	else if (conn_new(fd, sa) == -1)
+	else if (conn_new(fd, sa, l->id) == -1)
 		listener_refuse(fd, REFUSE_ADDRESS);
 }
 
@@ -128,7 +134,6 @@ listener_accept(evutil_socket_t fd, short what, void *arg)
 	int			 i, s;
 
 	(void)what;
-	(void)arg;
 
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		len = sizeof(ss);
@@ -145,25 +150,72 @@ listener_accept(evutil_socket_t fd, short what, void *arg)
 			listener_exhausted(fd);
 			return;
 		}
-		listener_new(s, (struct sockaddr *)&ss);
+		listener_new(arg, s, (struct sockaddr *)&ss);
 	}
 }
 
 void
-listener_add(int fd, const char *address)
+listener_add(uint32_t id, int fd)
 {
 	struct listener	*l;
 
+	if (id == 0 || id > LISTENER_MAX || by_id[id] != NULL)
+		fatalx("listener: number %u", id);
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		fatal("listener");
 	l->fd = fd;
+	l->id = (uint8_t)id;
 	if (event_assign(&l->ev, engine.base, fd, EV_READ | EV_PERSIST,
-	    listener_accept, l) == -1 || event_add(&l->ev, NULL) == -1)
+	    listener_accept, l) == -1)
 		fatalx("listener: event");
+	by_id[id] = l;
 	TAILQ_INSERT_TAIL(&listeners, l, entry);
 	if (reserve == -1 && (reserve = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
 		log_warn("a descriptor in reserve");
-	log_debug("accepting on %s", address);
+}
+
+void
+listener_conf(const struct conf_listener *conf)
+{
+	if (conf->id == 0 || conf->id > LISTENER_MAX || by_id[conf->id] == NULL)
+		fatalx("listener: settings of number %u", conf->id);
+	by_id[conf->id]->next = *conf;
+}
+
+static void
+listener_close(struct listener *l)
+{
+	TAILQ_REMOVE(&listeners, l, entry);
+	event_del(&l->ev);
+	close(l->fd);
+	l->fd = -1;
+}
+
+void
+listener_conf_end(void)
+{
+	struct listener	*l, *tmp;
+
+	TAILQ_FOREACH_SAFE(l, &listeners, entry, tmp) {
+		if (l->next.id == 0) {
+			listener_close(l);
+			continue;
+		}
+		l->conf = l->next;
+		l->next.id = 0;
+		if (l->accepting)
+			continue;
+		if (event_add(&l->ev, NULL) == -1)
+			fatalx("listener: event");
+		l->accepting = 1;
+		log_debug("accepting on %s", l->conf.address);
+	}
+}
+
+int
+listener_roles(uint8_t id)
+{
+	return ((int)by_id[id]->conf.roles);
 }
 
 void
@@ -172,12 +224,8 @@ listener_close_all(void)
 	struct listener	*l;
 
 	timer_cancel(&rest);
-	while ((l = TAILQ_FIRST(&listeners)) != NULL) {
-		TAILQ_REMOVE(&listeners, l, entry);
-		event_del(&l->ev);
-		close(l->fd);
-		free(l);
-	}
+	while ((l = TAILQ_FIRST(&listeners)) != NULL)
+		listener_close(l);
 }
 
 int

@@ -35,6 +35,9 @@ struct child {
 struct listener {
 	TAILQ_ENTRY(listener)	 entry;
 	int			 fd;	/* -1: passed on */
+	uint32_t		 id;
+	char			*conf;	/* what it stands for: a conf_listen's
+					   text */
 	char			 text[128];	/* "[::1]:8080", "unix:/path" */
 	struct unixsock		 us;
 };
@@ -49,6 +52,7 @@ struct parent {
 	struct conf_process	 process;	/* whom children become */
 	struct pidfile		 pidfile;
 	struct listeners	 listeners;
+	uint32_t		 last_listener;		/* id given */
 	int			 control_fd;
 	struct unixsock		 control;
 	struct event_base	*base;
@@ -84,6 +88,17 @@ void	parent_listen(struct parent *);
 void	parent_listen_control(struct parent *);
 void	parent_listen_log(struct parent *);
 void	parent_listen_remove(struct parent *);
+/* The settings of a listener, or NULL: it is to be closed. */
+struct conf_listen *parent_listen_conf(const struct conf *,
+	    const struct listener *);
+/*
+ * Which sockets there are can only become fewer: put back into NEW, for the
+ * running configuration OLD, what can't be, and add that to LIST.
+ */
+void	parent_listen_keep(struct conf *new, struct conf *old, char *list,
+	    size_t size);
+/* Forget the sockets that the configuration has no more. */
+void	parent_listen_trim(struct parent *);
 
 /* parent_children.c */
 void	parent_start_children(struct parent *,

@@ -146,8 +146,7 @@ child_pass_sockets(struct parent *p)
 	ipc_send(&engine->ipc, IMSG_PEER, 0, fds[0], NULL, 0);
 	ipc_send(&p->child[PROC_STORE].ipc, IMSG_PEER, 0, fds[1], NULL, 0);
 	TAILQ_FOREACH(l, &p->listeners, entry) {
-		ipc_send(&engine->ipc, IMSG_LISTENER, 0, l->fd, l->text,
-		    strlen(l->text));
+		ipc_send(&engine->ipc, IMSG_LISTENER, l->id, l->fd, NULL, 0);
 		l->fd = -1;
 	}
 	if (p->control_fd != -1)
@@ -166,6 +165,7 @@ parent_start_children(struct parent *p,
 
 	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
 		child_start(p, id, dispatch);
+	child_pass_sockets(p);
 	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
 		c = &p->child[id];
 		conf_send(p, c);
@@ -176,7 +176,6 @@ parent_start_children(struct parent *p,
 		ipc_send(&c->ipc, IMSG_CONF_PROCESS, 0, -1, &process,
 		    sizeof(process));
 	}
-	child_pass_sockets(p);
 	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
 		conf_send_end(&p->child[id]);
 }

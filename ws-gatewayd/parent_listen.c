@@ -23,17 +23,31 @@
 
 static const char	unix_prefix[] = "unix:";
 
+/* CONF is what the configuration calls it, TEXT what it has become. */
 static struct listener *
-keep_listener(struct parent *p, int fd, const char *text)
+keep_listener(struct parent *p, int fd, const char *conf, const char *text)
 {
 	struct listener	*l;
 
-	if ((l = calloc(1, sizeof(*l))) == NULL)
+	if (p->last_listener == LISTENER_MAX)
+		parent_refuse("too many sockets to listen on (at most %d)",
+		    LISTENER_MAX);
+	if ((l = calloc(1, sizeof(*l))) == NULL ||
+	    (l->conf = strdup(conf)) == NULL)
 		fatal("listen");
+	l->id = ++p->last_listener;
 	l->fd = fd;
 	strlcpy(l->text, text, sizeof(l->text));
 	TAILQ_INSERT_TAIL(&p->listeners, l, entry);
 	return (l);
+}
+
+static void
+listener_free(struct parent *p, struct listener *l)
+{
+	TAILQ_REMOVE(&p->listeners, l, entry);
+	free(l->conf);
+	free(l);
 }
 
 static void
@@ -113,7 +127,8 @@ bind_one(const struct addrinfo *ai, in_port_t port)
  * errno with nothing bound.
  */
 static int
-bind_all(struct parent *p, const struct addrinfo *list, int any_port)
+bind_all(struct parent *p, const char *conf, const struct addrinfo *list,
+    int any_port)
 {
 	const struct addrinfo	*ai;
 	struct listener		*l, *last;
@@ -133,7 +148,7 @@ bind_all(struct parent *p, const struct addrinfo *list, int any_port)
 		port = address_text(fd, text, sizeof(text));
 		if (any_port)
 			same = port;
-		keep_listener(p, fd, text);
+		keep_listener(p, fd, conf, text);
 		bound++;
 	}
 	if (bound > 0) {
@@ -143,9 +158,9 @@ bind_all(struct parent *p, const struct addrinfo *list, int any_port)
 		return (0);
 	}
 	while ((l = TAILQ_LAST(&p->listeners, listeners)) != last) {
-		TAILQ_REMOVE(&p->listeners, l, entry);
 		close(l->fd);
-		free(l);
+		listener_free(p, l);
+		p->last_listener--;
 	}
 	return (error);
 }
@@ -174,7 +189,7 @@ listen_tcp(struct parent *p, const char *text)
 	any_port = strcmp(port, "0") == 0;
 	tries = any_port ? PORT_TRIES : 1;
 	do {
-		error = bind_all(p, list, any_port);
+		error = bind_all(p, text, list, any_port);
 	} while (error == EADDRINUSE && --tries > 0);
 	freeaddrinfo(list);
 	if (error != 0)
@@ -202,7 +217,7 @@ parent_listen(struct parent *p)
 		    LISTEN_BACKLOG, error, sizeof(error));
 		if (fd == -1)
 			parent_refuse("listen on \"%s\": %s", cl->text, error);
-		l = keep_listener(p, fd, cl->text);
+		l = keep_listener(p, fd, cl->text, cl->text);
 		l->us = us;
 	}
 }
@@ -250,4 +265,87 @@ parent_listen_remove(struct parent *p)
 	TAILQ_FOREACH(l, &p->listeners, entry)
 		unixsock_remove(&l->us);
 	unixsock_remove(&p->control);
+}
+
+static struct conf_listen *
+find_listen(const struct conf *conf, const char *text)
+{
+	struct conf_listen	*cl;
+
+	TAILQ_FOREACH(cl, &conf->listens, entry)
+		if (strcmp(cl->text, text) == 0)
+			return (cl);
+	return (NULL);
+}
+
+struct conf_listen *
+parent_listen_conf(const struct conf *conf, const struct listener *l)
+{
+	return (find_listen(conf, l->conf));
+}
+
+static void
+note_listen(char *list, size_t size, const char *text, const char *what)
+{
+	char	note[256];
+
+	snprintf(note, sizeof(note), "%slisten on \"%s\"%s",
+	    list[0] != '\0' ? ", " : "", text, what);
+	strlcat(list, note, size);
+}
+
+/* Who may use a unix socket is as it was at the start. */
+static void
+keep_mode(struct conf_listen *new, const struct conf_listen *old, char *list,
+    size_t size)
+{
+	const char	*a = new->group != NULL ? new->group : "";
+	const char	*b = old->group != NULL ? old->group : "";
+
+	if (new->mode == old->mode && strcmp(a, b) == 0)
+		return;
+	note_listen(list, size, new->text, " mode and group");
+	new->mode = old->mode;
+	free(new->group);
+	new->group = NULL;
+	if (old->group != NULL && (new->group = strdup(old->group)) == NULL)
+		fatal("listen");
+}
+
+void
+parent_listen_keep(struct conf *new, struct conf *old, char *list, size_t size)
+{
+	struct conf_listen	*cl, *tmp, *was;
+	int			 added = 0;
+
+	TAILQ_FOREACH_SAFE(cl, &new->listens, entry, tmp) {
+		if ((was = find_listen(old, cl->text)) != NULL) {
+			keep_mode(cl, was, list, size);
+			continue;
+		}
+		note_listen(list, size, cl->text, "");
+		conf_free_listen(new, cl);
+		added = 1;
+	}
+	if (!added)
+		return;
+	/* An address that moves: the old one serves until the restart. */
+	TAILQ_FOREACH_SAFE(was, &old->listens, entry, tmp)
+		if (find_listen(new, was->text) == NULL) {
+			TAILQ_REMOVE(&old->listens, was, entry);
+			TAILQ_INSERT_TAIL(&new->listens, was, entry);
+		}
+}
+
+void
+parent_listen_trim(struct parent *p)
+{
+	struct listener	*l, *tmp;
+
+	TAILQ_FOREACH_SAFE(l, &p->listeners, entry, tmp)
+		if (parent_listen_conf(p->conf, l) == NULL) {
+			log_info("no longer listening on %s", l->text);
+			unixsock_remove(&l->us);
+			listener_free(p, l);
+		}
 }

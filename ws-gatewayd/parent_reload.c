@@ -19,24 +19,6 @@ report(const char *line)
 	log_error("configuration: %s", line);
 }
 
-static int
-same_listens(const struct conf *a, const struct conf *b)
-{
-	const struct conf_listen	*x, *y;
-
-	x = TAILQ_FIRST(&a->listens);
-	y = TAILQ_FIRST(&b->listens);
-	while (x != NULL && y != NULL) {
-		if (strcmp(x->text, y->text) != 0 || x->mode != y->mode ||
-		    strcmp(x->group != NULL ? x->group : "",
-		    y->group != NULL ? y->group : "") != 0)
-			return (0);
-		x = TAILQ_NEXT(x, entry);
-		y = TAILQ_NEXT(y, entry);
-	}
-	return (x == NULL && y == NULL);
-}
-
 static void
 note(char *list, size_t size, const char *what)
 {
@@ -85,16 +67,8 @@ keep_database(struct conf *new, const struct conf *old, char *list,
 static void
 keep_old(struct conf *new, struct conf *old, char *list, size_t size)
 {
-	struct conf_listens	swap;
-
 	list[0] = '\0';
-	if (!same_listens(new, old)) {
-		note(list, size, "listen");
-		TAILQ_INIT(&swap);
-		TAILQ_CONCAT(&swap, &new->listens, entry);
-		TAILQ_CONCAT(&new->listens, &old->listens, entry);
-		TAILQ_CONCAT(&old->listens, &swap, entry);
-	}
+	parent_listen_keep(new, old, list, size);
 	keep_database(new, old, list, size);
 	keep_string(new->user, old->user, sizeof(new->user), "user", list,
 	    size);
@@ -146,6 +120,7 @@ parent_reload(struct parent *p, char *text, size_t size)
 		conf_send(p, &p->child[id]);
 		conf_send_end(&p->child[id]);
 	}
+	parent_listen_trim(p);
 	log_info("configuration reloaded");
 	if (list[0] != '\0') {
 		snprintf(text, size, "warning: a restart is needed for: %s",

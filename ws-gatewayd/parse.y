@@ -89,6 +89,9 @@ static struct parser {
 	int			 errors;
 	int			 gave_up;
 	const struct word	*dbopts[DBOPTS];
+	struct conf_listen	*listen;	/* whose block is read, or NULL */
+	const char		*args[CONF_MAXWORDS];	/* of a setting */
+	size_t			 nargs;
 	int			 listens;
 	const char		*block;		/* whose settings are read */
 	int			 brace;		/* line of a "{" that is open */
@@ -112,6 +115,10 @@ static void	 wrong(const struct word *, const char *, ...)
 static void	 set_macro(const struct word *, const struct word *);
 static void	 include(const struct word *);
 static void	 set_listen(const struct word *);
+static void	 add_word(const struct word *);
+static void	 set_listenopt(const struct word *);
+static void	 set_tlsopt(const struct word *);
+static void	 end_tls(const struct word *);
 static void	 set_database(const struct word *, const struct word *,
 		    const struct word *, const struct word *);
 static void	 set_dbopt(const char *, const struct word *,
@@ -158,7 +165,7 @@ grammar		: /* empty */
 macro		: STRING '=' value		{ set_macro($1, $3); }
 		;
 
-statement	: LISTEN ON STRING sockopts	{ set_listen($3); }
+statement	: LISTEN ON STRING sockopts	{ set_listen($3); } listenblock
 		| DATABASE STRING STRING create	{
 			set_database($1, $2, $3, $4);
 		}
@@ -201,6 +208,46 @@ sockopts	: /* empty */			{
 		}
 		| sockopts MODE STRING		{ set_mode($2, $3); }
 		| sockopts GROUP STRING		{ set_group($2, $3); }
+		;
+
+listenblock	: /* empty */
+		| '{' listenopts last_listenopt '}'
+		;
+
+listenopts	: /* empty */
+		| listenopts separator
+		| listenopts listenopt separator
+		| listenopts error separator	{ yyerrok; }
+		;
+
+last_listenopt	: /* empty */
+		| listenopt
+		| error				{ yyerrok; }
+		;
+
+listenopt	: STRING words			{ set_listenopt($1); }
+		| STRING '{' tlsopts last_tlsopt '}'	{ end_tls($1); }
+		;
+
+tlsopts		: /* empty */
+		| tlsopts separator
+		| tlsopts tlsopt separator
+		| tlsopts error separator	{ yyerrok; }
+		;
+
+last_tlsopt	: /* empty */
+		| tlsopt
+		| error				{ yyerrok; }
+		;
+
+tlsopt		: STRING words			{ set_tlsopt($1); }
+		;
+
+words		: value				{
+			p.nargs = 0;
+			add_word($1);
+		}
+		| words value			{ add_word($2); }
 		;
 
 dbopts		: /* empty */
@@ -671,7 +718,8 @@ yylex(void)
 	if (start) {
 		p.nth = 0;
 		if (p.brace == 0)
-			p.nests = p.token == DATABASE;
+			p.nests = p.token == DATABASE ||
+			    p.token == LISTEN;
 		p.first = p.token == STRING && p.brace == 0 &&
 		    !p.word->quoted ? p.word : NULL;
 	}
@@ -852,6 +900,7 @@ set_listen(const struct word *address)
 {
 	struct why	why;
 
+	p.listen = NULL;
 	if (p.listens++ == 0)
 		conf_clear_listens(p.conf);
 	if (strncmp(address->s, "unix:", strlen("unix:")) != 0 &&
@@ -864,6 +913,55 @@ set_listen(const struct word *address)
 	    p.sockopts.group != NULL ? p.sockopts.group->s : NULL,
 	    &why) == -1)
 		wrong(address, "listen on: %s", why.text);
+	else
+		p.listen = TAILQ_LAST(&p.conf->listens, conf_listens);
+}
+
+static void
+add_word(const struct word *w)
+{
+	if (p.nargs == CONF_MAXWORDS)
+		wrong(w, "too many words (at most %d)", CONF_MAXWORDS);
+	else
+		p.args[p.nargs++] = w->s;
+}
+
+static void
+set_listenopt(const struct word *name)
+{
+	struct why	why;
+	char		show[CONF_MAXSHOW];
+
+	if (p.listen != NULL && conf_listen_set(p.listen, name->s, p.args,
+	    p.nargs, &why) == -1)
+		wrong(name, "listen on: %s: %s", conf_show(name->s, show),
+		    why.text);
+}
+
+static void
+set_tlsopt(const struct word *name)
+{
+	struct why	why;
+	char		show[CONF_MAXSHOW];
+
+	if (p.listen != NULL && conf_tls_set(p.listen, name->s, p.args,
+	    p.nargs, &why) == -1)
+		wrong(name, "listen on: tls: %s: %s", conf_show(name->s, show),
+		    why.text);
+}
+
+static void
+end_tls(const struct word *name)
+{
+	struct why	why;
+	char		show[CONF_MAXSHOW];
+
+	if (strcmp(name->s, "tls") != 0)
+		wrong(name, "listen on: unknown block \"%s\" (tls)",
+		    conf_show(name->s, show));
+	else if (p.listen != NULL && p.errors == 0 &&
+	    conf_tls_end(p.listen, &why) == -1)
+		wrong(name, "listen on: tls: %s", why.text);
 }
 
 static void

@@ -60,32 +60,74 @@ print_string(const struct out *o, const char *name, const char *value)
 		out(o, "%s %s", name, quote(value, q, sizeof(q)));
 }
 
-/* What a unix socket has behind its path. */
+/* What a unix socket has behind its path; END is of a block, or "". */
 static void
 print_socket(const struct out *o, const char *name, const char *path,
-    mode_t mode, const char *group)
+    mode_t mode, const char *group, const char *end)
 {
 	char	q[2 * PATH_MAX + 3], g[2 * CONF_MAXUSER + 3];
 
 	quote(path, q, sizeof(q));
 	if (group != NULL && *group != '\0')
-		out(o, "%s %s mode %04o group %s", name, q, (unsigned)mode,
-		    quote(group, g, sizeof(g)));
+		out(o, "%s %s mode %04o group %s%s", name, q, (unsigned)mode,
+		    quote(group, g, sizeof(g)), end);
 	else
-		out(o, "%s %s mode %04o", name, q, (unsigned)mode);
+		out(o, "%s %s mode %04o%s", name, q, (unsigned)mode, end);
 }
 
 static void
-print_listens(const struct out *o, const struct conf *conf)
+print_keypair(const struct out *o, const struct conf_keypair *kp)
 {
-	const struct conf_listen	*l;
+	char	cert[2 * PATH_MAX + 3], key[2 * PATH_MAX + 3],
+		ocsp[2 * PATH_MAX + 3];
 
-	TAILQ_FOREACH(l, &conf->listens, entry)
-		if (strncmp(l->text, "unix:", strlen("unix:")) == 0)
-			print_socket(o, "listen on", l->text, l->mode,
-			    l->group);
-		else
-			print_string(o, "listen on", l->text);
+	quote(kp->cert, cert, sizeof(cert));
+	quote(kp->key, key, sizeof(key));
+	if (kp->ocsp != NULL)
+		out(o, "\t\tcertificate %s key %s ocsp %s", cert, key,
+		    quote(kp->ocsp, ocsp, sizeof(ocsp)));
+	else
+		out(o, "\t\tcertificate %s key %s", cert, key);
+}
+
+static void
+print_tls(const struct out *o, const struct conf_tls *tls)
+{
+	const struct conf_keypair	*kp;
+
+	out(o, "\ttls {");
+	TAILQ_FOREACH(kp, &tls->keypairs, entry)
+		print_keypair(o, kp);
+	if (tls->protocols != NULL)
+		print_string(o, "\t\tprotocols", tls->protocols);
+	if (tls->ciphers != NULL)
+		print_string(o, "\t\tciphers", tls->ciphers);
+	if (tls->client_ca != NULL)
+		print_string(o, "\t\tclient-ca", tls->client_ca);
+	out(o, "\t\tsession-tickets %s", tls->tickets ? "yes" : "no");
+	out(o, "\t}");
+}
+
+static void
+print_listen(const struct out *o, const struct conf_listen *l)
+{
+	char	q[2 * PATH_MAX + 3], roles[64];
+	int	block;
+
+	block = l->roles != ROLE_ALL || l->proxy_protocol || l->tls != NULL;
+	if (strncmp(l->text, "unix:", strlen("unix:")) == 0)
+		print_socket(o, "listen on", l->text, l->mode, l->group,
+		    block ? " {" : "");
+	else
+		out(o, "listen on %s%s", quote(l->text, q, sizeof(q)),
+		    block ? " {" : "");
+	if (!block)
+		return;
+	out(o, "\troles %s", conf_roles(l->roles, roles, sizeof(roles)));
+	out(o, "\tproxy-protocol %s", l->proxy_protocol ? "yes" : "no");
+	if (l->tls != NULL)
+		print_tls(o, l->tls);
+	out(o, "}");
 }
 
 /* What has no place in a DSN, beside it. */
@@ -180,12 +222,14 @@ void
 conf_print(const struct conf *conf, int secrets,
     void (*emit)(const char *line, void *arg), void *arg)
 {
-	struct out	o;
-	char		buf[64];
+	const struct conf_listen	*l;
+	struct out			 o;
+	char				 buf[64];
 
 	o.emit = emit;
 	o.arg = arg;
-	print_listens(&o, conf);
+	TAILQ_FOREACH(l, &conf->listens, entry)
+		print_listen(&o, l);
 	print_database(&o, conf, secrets);
 	print_string(&o, "user", conf->user);
 	print_string(&o, "chroot", conf->chroot);
@@ -193,7 +237,7 @@ conf_print(const struct conf *conf, int secrets,
 		out(&o, "no control");
 	else
 		print_socket(&o, "control", conf->control, conf->control_mode,
-		    conf->control_group);
+		    conf->control_group, "");
 	print_string(&o, "pid file", conf->pid_file);
 	print_string(&o, "log file", conf->log_file);
 	out(&o, "log level %s", value(conf, "log", "level", buf, sizeof(buf)));

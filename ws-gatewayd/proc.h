@@ -34,9 +34,10 @@ enum imsg_type {
 	IMSG_CONF_LINE,			/* of show config, text; engine */
 	IMSG_CONF_DATABASE,		/* struct conf_database; store */
 	IMSG_CONF_PROCESS,		/* struct conf_process: whom to become */
+	IMSG_CONF_LISTENER,		/* struct conf_listener; engine */
 	IMSG_CONF_END,
 	IMSG_PEER,			/* fd: the socket to the sibling */
-	IMSG_LISTENER,			/* fd, text of its address; engine */
+	IMSG_LISTENER,			/* fd; the id is its number; engine */
 	IMSG_CONTROL,			/* fd of the control socket; engine */
 	IMSG_LOG_LEVEL,			/* uint32_t */
 	IMSG_SHUTDOWN,
@@ -76,6 +77,17 @@ struct conf_process {
 	gid_t		gid;
 	char		user[64];
 	char		chroot[1024];		/* "" for none */
+};
+
+#define LISTENER_MAX	255		/* sockets */
+
+/* With IMSG_CONF_LISTENER; a socket without one is closed. */
+struct conf_listener {
+	uint32_t	id;
+	uint32_t	roles;			/* ROLE_ */
+	uint32_t	proxy_protocol;
+	uint32_t	tls;			/* number of its context, 0: plain */
+	char		address[128];		/* for the log */
 };
 
 /* With IMSG_CONF_DATABASE. */

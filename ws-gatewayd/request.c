@@ -119,7 +119,8 @@ request_head(struct conn *c, struct request *r, const char *data, size_t len)
 		break;
 	}
 	r->phase = REQUEST_BODY;
-	r->endpoint = endpoint_find(data + p->path.off, p->path.len);
+	r->endpoint = endpoint_find(data + p->path.off, p->path.len,
+	    listener_roles(c->listener));
 	if (r->endpoint == NULL)
 		reply_refuse(c, REFUSE_NOT_FOUND);
 	else

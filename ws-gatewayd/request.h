@@ -25,6 +25,7 @@ enum request_phase {
 /* What answers at a path. */
 struct endpoint {
 	const char	*path;
+	int		 role;		/* of a listener that has it */
 	/* The head is whole: answer, or ask for the body by request_body(). */
 	void		(*head)(struct conn *, struct request *,
 			    const char *head);
@@ -60,8 +61,8 @@ struct request {
 	struct http_parser	 http;
 };
 
-/* The endpoint of a path, or NULL. */
-const struct endpoint *endpoint_find(const char *path, size_t len);
+/* The endpoint of a path on a listener of those ROLES, or NULL. */
+const struct endpoint *endpoint_find(const char *path, size_t len, int roles);
 
 /* Accept the body: a 100 goes out when it is awaited. */
 void	request_body(struct conn *, struct request *);

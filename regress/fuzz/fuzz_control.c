@@ -626,6 +626,19 @@ player_leave(int i)
 	settle();
 }
 
+/* Who asks for a path is asked through which listener. */
+static void
+add_listener(void)
+{
+	struct conf_listener	conf = { .id = 1, .roles = ROLE_ALL };
+	int			fd;
+
+	CHECK((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) != -1);
+	listener_add(1, fd);
+	listener_conf(&conf);
+	listener_conf_end();
+}
+
 static void
 player_join(int i)
 {
@@ -638,7 +651,7 @@ player_join(int i)
 	    0, sv) == 0);
 	players[i] = sv[1];
 	nconns++;
-	CHECK(conn_new(sv[0], (struct sockaddr *)&from) == 0);
+	CHECK(conn_new(sv[0], (struct sockaddr *)&from, 1) == 0);
 	n = snprintf(req, sizeof(req), "GET /ws?token=%d HTTP/1.1\r\n"
 	    "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 	    "Sec-WebSocket-Version: 13\r\n"
@@ -1038,6 +1051,7 @@ setup(void)
 	CHECK((engine.base = event_base_new()) != NULL);
 	output_init(engine.base);
 	conn_init(engine.base);
+	add_listener();
 	lookup_init(&engine.store);
 	CHECK((null = open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, loop) == 0);

@@ -21,7 +21,7 @@ LIB_OBJS =	control_path.o duration.o log.o sandbox_drop.o sandbox_probe.o \
 
 # The parent; what all processes share; the engine; the store.
 PARENT_OBJS =	address.o conf.o conf_database.o conf_listen.o conf_send.o conf_set.o \
-		daemonize.o flags.o logfile.o parent_children.o parent_listen.o parent_loop.o \
+		daemonize.o flags.o logfile.o parent_children.o parent_listen.o parent_loop.o parent_tls.o \
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o selftest.o settings.o unixsock.o
 PROC_OBJS =	clock.o event_want.o ipc.o proc.o
@@ -33,7 +33,8 @@ ENGINE_OBJS =	broadcast.o conn.o control.o control_change.o \
 		lookup.o memory.o metrics.o monitor.o output.o peer.o \
 		player_hash.o publish.o publisher.o rate.o queue.o reply.o \
 		request.o revalidate.o session.o session_data.o \
-		session_inflate.o siphash.o text.o timer.o ws.o ws_accept.o \
+		key_method.o session_inflate.o signer.o siphash.o text.o timer.o \
+		tls_context.o tls_selftest.o transport.o ws.o ws_accept.o \
 		ws_extension.o
 STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 		store_mysql_addr.o store_mysql_call.o store_mysql_dsn.o \
@@ -43,8 +44,12 @@ STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o \
 		record.o table.o values.o
 
-DAEMON_LIBS =	${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${ZLIB_LIBS}
-DAEMON_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS} ${STORE_OBJS}
+DAEMON_LIBS =	${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${TLS_LIBS} \
+		${ZLIB_LIBS}
+KEYS_OBJS =	key_id.o keys.o
+
+DAEMON_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS} ${STORE_OBJS} \
+		${KEYS_OBJS}
 
 PROGRAMS =	ws-gatewayd ws-gatewayctl
 
@@ -62,7 +67,7 @@ ws-gatewayctl: ctl.o ${CTL_OBJS} ${LIB_OBJS}
 
 # The daemon with one object of another kind: players get their messages back.
 ECHO_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS:session_data.o=} \
-		echo_session_data.o ${STORE_OBJS}
+		echo_session_data.o ${STORE_OBJS} ${KEYS_OBJS}
 
 ws-gatewayd-echo: gatewayd.o ${ECHO_OBJS} ${LIB_OBJS}
 	@echo "link $@"

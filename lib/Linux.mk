@@ -6,13 +6,14 @@ PLATFORM_OBJS =	imsg.o platform_linux.o procstat_linux.o sandbox_linux.o \
 SANDBOX_EXTRA =	sandbox_linux_release.o
 
 PLATFORM_CFLAGS != pkg-config --cflags libbsd-overlay libevent_core sqlite3 \
-		libseccomp libcjson libmariadb
+		libseccomp libcjson libmariadb libtls
 PLATFORM_CFLAGS += -D_GNU_SOURCE
 PLATFORM_LIBS != pkg-config --libs libbsd-overlay libbsd-ctor libevent_core
 PLATFORM_LIBS +=	-lmd -lseccomp
 SQLITE_LIBS =	-lsqlite3
 MYSQL_LIBS =	-lmariadb
 ZLIB_LIBS =	-lz
+TLS_LIBS =	-ltls -lssl -lcrypto
 CJSON_LIBS =	-lcjson
 CMOCKA_LIBS =	-lcmocka
 YACC =		byacc

@@ -10,6 +10,7 @@ PLATFORM_LIBS =	-L/usr/local/lib -levent_core2 -lutil
 SQLITE_LIBS =	-lsqlite3
 MYSQL_LIBS =	-lmariadb
 ZLIB_LIBS =	-lz
+TLS_LIBS =	-ltls -lssl -lcrypto
 CJSON_LIBS =	-lcjson
 CMOCKA_LIBS =	-lcmocka
 YACC =		yacc

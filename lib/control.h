@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTL_VERSION	1
+#define CTL_VERSION	2
+#define CTL_PROCS	4	/* parent, engine, store, keys */
 
 #define CTL_MAXID	64		/* bytes of an identity */
 #define CTL_MAXTOKEN	32
@@ -168,8 +169,8 @@ struct ctl_stats {
 	uint64_t	control_clients;
 	uint64_t	draining;
 	uint64_t	store_up;
-	uint64_t	resident[3];	/* parent, engine, store; bytes */
-	double		cpu[3];		/* seconds */
+	uint64_t	resident[CTL_PROCS];	/* bytes */
+	double		cpu[CTL_PROCS];		/* seconds */
 	char		store_backend[16];
 	char		store_error[CTL_MAXTEXT];
 };

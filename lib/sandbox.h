@@ -20,7 +20,8 @@ enum sandbox_role {
 	SANDBOX_ENGINE,
 	SANDBOX_STORE,
 	SANDBOX_CTL,			/* ws-gatewayctl */
-	SANDBOX_STORE_NET		/* the database is a server */
+	SANDBOX_STORE_NET,		/* the database is a server */
+	SANDBOX_KEYS			/* signs with private keys */
 };
 
 /* A folder or a file, and what stays allowed below it. */

@@ -82,6 +82,7 @@ static const struct role roles[] = {
 	[SANDBOX_STORE] = { "store", SCOPE_ALL },
 	[SANDBOX_STORE_NET] = { "store", SCOPE_ALL },
 	[SANDBOX_CTL] = { "ctl", SCOPE_ALL },
+	[SANDBOX_KEYS] = { "keys", SCOPE_ALL },
 };
 
 static char		description[64] = "none";

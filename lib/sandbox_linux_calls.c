@@ -24,7 +24,8 @@
 #define S	(1U << SANDBOX_STORE)
 #define N	(1U << SANDBOX_STORE_NET)
 #define C	(1U << SANDBOX_CTL)
-#define DAEMON	(P | E | S | N)
+#define K	(1U << SANDBOX_KEYS)
+#define DAEMON	(P | E | S | N | K)
 #define ALL	(DAEMON | C)
 
 /* The kernel reads an int of it. */
@@ -58,7 +59,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(munmap), ALL, ANY, HEAP },
 	{ SYS(mremap), ALL, ANY, HEAP },
 	{ SYS(futex), N, ANY, NULL },
-	{ SYS(getrandom), E | S | N, ANY, NULL },
+	{ SYS(getrandom), E | S | N | K, ANY, NULL },
 	/* Time. */
 	{ SYS(clock_gettime), ALL, ANY, VDSO },
 	{ SYS(gettimeofday), ALL, ANY, VDSO },
@@ -67,7 +68,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(rt_sigprocmask), ALL, ANY, ABORT },
 	{ SYS(gettid), ALL, ANY, ABORT },
 	{ SYS(tgkill), ALL, BITS(0, 0xffffffffULL, SANDBOX_SELF), ABORT },
-	{ SYS(writev), P | S | N | C, ANY, ABORT },
+	{ SYS(writev), P | S | N | C | K, ANY, ABORT },
 	{ SYS(restart_syscall), ALL, ANY, KERNEL },
 	{ SYS(rt_sigreturn), P, ANY, NULL },
 	{ SYS(exit_group), ALL, ANY, NULL },

@@ -54,6 +54,12 @@ promises(enum sandbox_role role)
 		 * recvfd: the socket to the engine comes from the parent.
 		 */
 		return ("stdio rpath inet unix recvfd");
+	case SANDBOX_KEYS:
+		/*
+		 * stdio: the event loop; no file, no network.
+		 * recvfd: the socket to the engine comes from the parent.
+		 */
+		return ("stdio recvfd");
 	case SANDBOX_CTL:
 		/*
 		 * stdio: the socket that is connected, and the output.

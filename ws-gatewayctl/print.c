@@ -179,10 +179,14 @@ print_stats(const struct command *cmd, const struct ctl_stats *st)
 	printf("send queues  %s bytes\n", format_size(st->sendq_bytes,
 	    cmd->raw, a, sizeof(a)));
 	print_store(st);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < CTL_PROCS; i++) {
+		/* There are keys only where there is TLS. */
+		if (st->resident[i] == 0)
+			continue;
 		printf("%-12s %s bytes of memory, %.2f s of CPU\n", names[i],
 		    format_size(st->resident[i], cmd->raw, a, sizeof(a)),
 		    st->cpu[i]);
+	}
 	printf("control      %" PRIu64 " clients\n", st->control_clients);
 }
 

@@ -210,12 +210,14 @@ static void
 stats_processes(cJSON *o, const struct ctl_stats *st)
 {
 	static const char *const	names[] = { "parent", "engine",
-					    "store" };
+					    "store", "keys" };
 	cJSON				*all, *one;
 	int				i;
 
 	all = need(cJSON_AddObjectToObject(o, "processes"));
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < CTL_PROCS; i++) {
+		if (st->resident[i] == 0)
+			continue;
 		one = need(cJSON_AddObjectToObject(all, names[i]));
 		add_number(one, "resident_bytes", st->resident[i]);
 		need(cJSON_AddNumberToObject(one, "cpu_seconds", st->cpu[i]));

@@ -74,6 +74,12 @@ struct settings {
 	uint64_t	max_handshakes;		/* in progress */
 	uint64_t	handshake_rate;		/* a second, 0: no limit */
 	uint64_t	handshake_burst;
+	/* tls */
+	uint64_t	key_isolation;		/* 0 or 1 */
+	uint64_t	tls_handshake_timeout;
+	uint64_t	max_tls_handshakes;	/* in progress */
+	uint64_t	signature_timeout;
+	uint64_t	ticket_lifetime;
 	/* tokens */
 	uint64_t	token_cache;		/* 0: off */
 	uint64_t	token_grace;		/* without a database, 0: off */

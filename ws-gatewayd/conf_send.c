@@ -48,6 +48,7 @@ send_listeners(struct parent *p, struct child *c)
 		cl.id = l->id;
 		cl.roles = (uint32_t)conf->roles;
 		cl.proxy_protocol = (uint32_t)conf->proxy_protocol;
+		cl.tls = parent_tls_id(p->conf, conf);
 		strlcpy(cl.address, l->text, sizeof(cl.address));
 		ipc_send(&c->ipc, IMSG_CONF_LISTENER, 0, -1, &cl, sizeof(cl));
 	}

@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "peer.h"
 #include "request.h"
+#include "transport.h"
 #include "watch.h"
 
 /*
@@ -35,6 +36,14 @@ static int			 watch;		/* the sockets of all */
 struct conn_list	conn_others = TAILQ_HEAD_INITIALIZER(conn_others);
 
 static void	conn_poll(evutil_socket_t, short, void *);
+
+/* The way is clear for the first request. */
+static void
+conn_speak(struct conn *c)
+{
+	c->state = CONN_HTTP;
+	request_idle(c);
+}
 
 void
 conn_init(struct event_base *base)
@@ -70,13 +79,11 @@ conn_set_addr(struct conn *c, const struct sockaddr *sa)
 }
 
 int
-conn_new(int fd, const struct sockaddr *sa, uint8_t listener)
+conn_new(int fd, const struct sockaddr *sa, uint8_t listener,
+    struct tls_context *context)
 {
-	struct conn	*c;
+	struct conn	*c = transport_new(context);
 
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		fatal("connection");
-	memory_take(sizeof(*c));
 	c->fd = fd;
 	c->listener = listener;
 	c->id = ++last_id;
@@ -84,14 +91,16 @@ conn_new(int fd, const struct sockaddr *sa, uint8_t listener)
 	c->reason = CLOSE_EOF;
 	conn_set_addr(c, sa);
 	if (peer_join(&c->addr) == -1) {
-		memory_give(sizeof(*c));
-		free(c);
+		transport_free(c);
 		return (-1);
 	}
 	conn_watch(c, WATCH_READ);
 	conn_count(c);
 	metrics.accepted++;
-	request_idle(c);
+	if (c->tls)
+		request_shaking(c);
+	else
+		conn_speak(c);
 	return (0);
 }
 
@@ -119,7 +128,7 @@ conn_resume(struct conn *c)
 	if (!(c->watched & WATCH_READ))
 		conn_watch(c, c->watched | WATCH_READ);
 	/* What was read already will not be announced by the socket. */
-	if (c->part != NULL) {
+	if (c->part != NULL || c->tls) {
 		c->look = 1;
 		output_turn(c);
 	}
@@ -240,7 +249,7 @@ conn_read(struct conn *c, int fresh)
 	ssize_t	 n = 0;
 
 	if (fresh && have < sizeof(rbuf)) {
-		n = recv(c->fd, rbuf + have, sizeof(rbuf) - have, 0);
+		n = transport_read(c, rbuf + have, sizeof(rbuf) - have);
 		if (n == -1) {
 			if (errno != EAGAIN && errno != EINTR)
 				conn_drop(c, CLOSE_ERROR);
@@ -253,6 +262,11 @@ conn_read(struct conn *c, int fresh)
 	}
 	if (have > 0)
 		memcpy(rbuf, c->part->bytes, have);
+	/* What TLS has deciphered already is not announced by the socket. */
+	if (c->tls && (size_t)n == sizeof(rbuf) - have) {
+		c->look = 1;
+		output_turn(c);
+	}
 	have += (size_t)n;
 	used = conn_input(c, rbuf, have);
 	if (c->state == CONN_DEAD)
@@ -268,7 +282,47 @@ conn_again(struct conn *c)
 		return;
 	c->look = 0;
 	if (c->state != CONN_DEAD && !c->paused)
-		conn_read(c, 0);
+		conn_read(c, c->tls);
+}
+
+/* A client who has to prove who he is does so but once. */
+static void
+conn_log_subject(const struct conn *c)
+{
+	const char	*subject = transport_subject(c);
+	char		 addr[64];
+
+	if (subject == NULL || !log_begin(LOGL_INFO, "client certificate"))
+		return;
+	log_int("conn", (int64_t)c->id);
+	log_str("address", conn_address(c, addr, sizeof(addr)));
+	log_str("subject", subject);
+	log_end();
+}
+
+static void
+conn_shake(struct conn *c)
+{
+	char	 addr[64];
+
+	switch (transport_handshake(c)) {
+	case TRANSPORT_READ:
+		conn_watch(c, WATCH_READ);
+		break;
+	case TRANSPORT_WRITE:
+		conn_watch(c, WATCH_WRITE);
+		break;
+	case TRANSPORT_FAILED:
+		log_debug("tls: %s: %s", conn_address(c, addr, sizeof(addr)),
+		    transport_error(c));
+		conn_drop(c, CLOSE_ERROR);
+		break;
+	case TRANSPORT_DONE:
+		conn_log_subject(c);
+		conn_watch(c, WATCH_READ);
+		conn_speak(c);
+		break;
+	}
 }
 
 /* WHAT it is watched for has come. */
@@ -277,6 +331,10 @@ conn_ready(struct conn *c, int what)
 {
 	if (c->state == CONN_DEAD)
 		return;
+	if (c->state == CONN_TLS) {
+		conn_shake(c);
+		return;
+	}
 	if (what & c->watched & WATCH_WRITE)
 		conn_flush(c);
 	/* What was kept comes first: an end of file would hide it. */
@@ -312,7 +370,7 @@ conn_linger(struct conn *c)
 	c->state = CONN_LINGER;
 	conn_resume(c);
 	session_end(c);
-	if (!output_pending(c) && shutdown(c->fd, SHUT_WR) == -1)
+	if (!output_pending(c) && transport_shutdown(c) == -1)
 		conn_drop(c, c->reason);
 }
 
@@ -354,8 +412,7 @@ conn_reap(void)
 			conn_discount(c);
 		peer_leave(&c->addr);
 		conn_forget_who(c);
-		memory_give(sizeof(*c));
-		free(c);
+		transport_free(c);
 	}
 }
 
@@ -379,6 +436,8 @@ conn_stop_others(void)
 	struct conn	*c;
 
 	TAILQ_FOREACH(c, &conn_others, entry) {
+		if (c->state == CONN_TLS)
+			conn_drop(c, CLOSE_SHUTDOWN);
 		/* A request in progress is answered, and closed by that. */
 		if (c->state != CONN_HTTP || c->req != NULL)
 			continue;

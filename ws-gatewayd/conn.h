@@ -2,7 +2,7 @@
  * A connection: its socket, what was read and not yet used, what waits to be
  * written, and which protocol it speaks.
  *
- *	accept -> HTTP -> WS -> CLOSING -> LINGER -> gone
+ *	accept -> (TLS ->) HTTP -> WS -> CLOSING -> LINGER -> gone
  */
 #ifndef CONN_H
 #define CONN_H
@@ -27,6 +27,7 @@ struct request;
 struct sockaddr;
 
 enum conn_state {
+	CONN_TLS,		/* shakes hands, before it says anything */
 	CONN_HTTP,		/* reads requests */
 	CONN_WS,		/* is a WebSocket in the hub */
 	CONN_CLOSING,		/* close frame sent, awaits the peer's */
@@ -79,6 +80,7 @@ struct conn {
 	int			 fd;
 	uint8_t			 state:4;	/* enum conn_state */
 	uint8_t			 watched:2;	/* WATCH_READ, WATCH_WRITE */
+	uint8_t			 tls:1;		/* see transport.c */
 	uint8_t			 reason;	/* enum close_reason */
 	uint8_t			 listener;	/* that accepted it */
 	uint8_t			 isdirty:1;
@@ -121,10 +123,12 @@ struct conn {
 /* conn.c: life */
 void	 conn_init(struct event_base *);
 /*
- * Takes the fd that LISTENER accepted, or returns -1: its address has as many as
- * it may.
+ * Takes the fd that LISTENER accepted, and a context of TLS that is held (NULL:
+ * it is plain), or returns -1: its address has as many as it may.
  */
-int	 conn_new(int fd, const struct sockaddr *, uint8_t listener);
+struct tls_context;
+int	 conn_new(int fd, const struct sockaddr *, uint8_t listener,
+	    struct tls_context *);
 /*
  * Close at once, counted under REASON; the connection leaves the hub and is
  * freed at the end of the loop turn.
@@ -229,6 +233,8 @@ void	 session_gone(struct conn *);
 /* request.c: HTTP */
 /* Bytes came; returns how many were used. */
 size_t	 request_input(struct conn *, uint8_t *, size_t);
+/* The handshake of TLS has its time. */
+void	 request_shaking(struct conn *);
 /* A new connection, or one whose output has gone: set its timer. */
 void	 request_idle(struct conn *);
 void	 request_free(struct conn *);

@@ -19,6 +19,8 @@
 #include "procstat.h"
 #include "publisher.h"
 #include "sandbox.h"
+#include "signer.h"
+#include "tls_context.h"
 
 #define FD_RESERVE	64	/* descriptors that are not players' */
 #define STOP_TIME	3000	/* ms for the close handshakes of a stop */
@@ -31,6 +33,7 @@ static struct conf_process	process;
 static struct conf_strings	new_origins, new_lines;
 static struct settings		new_conf;
 static int			confined, store_known, control_fd = -1;
+static int			new_tls;	/* contexts were sent */
 static struct timer		drain_timer, stop_timer, gone_timer;
 static uint64_t			drain_end;
 
@@ -108,6 +111,76 @@ engine_confine(void)
 	engine_ready();
 }
 
+static int
+engine_build_tls(char *err, size_t size)
+{
+	signer_set_timeout(new_conf.signature_timeout);
+	return (tls_context_build(new_conf.key_isolation != 0 ?
+	    TLS_ISOLATED : TLS_WITH_KEYS, new_conf.ticket_lifetime, err, size));
+}
+
+/* At a reload they have been built already, to see whether they can be. */
+static void
+engine_adopt_tls(void)
+{
+	char	 err[512];
+
+	if (!confined && new_tls) {
+		if (engine_build_tls(err, sizeof(err)) == -1)
+			proc_refuse("%s", err);
+	}
+	tls_context_adopt();
+	new_tls = 0;
+}
+
+static void
+engine_check_tls(void)
+{
+	char	 err[512] = "";
+
+	if (engine_build_tls(err, sizeof(err)) == -1)
+		new_tls = 0;
+	ipc_send(&proc_parent, IMSG_CONF_TLS_CHECKED, 0, -1, err, strlen(err));
+}
+
+static void
+engine_tls_begin(struct imsg *imsg)
+{
+	struct conf_tls_context	 conf;
+
+	ipc_data(imsg, &conf, sizeof(conf));
+	if (!confined && !new_tls)
+		tls_context_init();
+	/* The first of a set: one that was refused may still be there. */
+	if (!new_tls)
+		tls_context_forget();
+	new_tls = 1;
+	tls_context_begin(&conf);
+}
+
+static void
+engine_tls_piece(struct imsg *imsg)
+{
+	uint8_t	 buf[MAX_IMSGSIZE];
+	size_t	 len = imsg_get_len(imsg);
+
+	ipc_data(imsg, buf, len);
+	tls_context_piece(imsg_get_type(imsg), buf, len);
+	explicit_bzero(buf, len);
+}
+
+static void
+engine_tls_keypair(struct imsg *imsg)
+{
+	char	 name[PATH_MAX] = "";
+	size_t	 len = imsg_get_len(imsg);
+
+	if (len >= sizeof(name))
+		fatalx("the name of a key pair is too long");
+	ipc_data(imsg, name, len);
+	tls_context_keypair(name);
+}
+
 static void
 engine_conf_end(void)
 {
@@ -118,6 +191,7 @@ engine_conf_end(void)
 	strings_free(&engine.lines);
 	TAILQ_CONCAT(&engine.lines, &new_lines, entry);
 	engine_set_limits();
+	engine_adopt_tls();
 	if (!confined)
 		engine_confine();
 	listener_conf_end();
@@ -330,6 +404,26 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 		break;
 	case IMSG_CONF_LISTENER:
 		engine_conf_listener(imsg);
+		break;
+	case IMSG_CONF_TLS_BEGIN:
+		engine_tls_begin(imsg);
+		break;
+	case IMSG_CONF_TLS_CA:
+	case IMSG_CONF_TLS_CERT:
+	case IMSG_CONF_TLS_KEY:
+	case IMSG_CONF_TLS_OCSP:
+		engine_tls_piece(imsg);
+		break;
+	case IMSG_CONF_TLS_KEYPAIR:
+		engine_tls_keypair(imsg);
+		break;
+	case IMSG_CONF_TLS_CHECK:
+		engine_check_tls();
+		break;
+	case IMSG_KEYS_PEER:
+		if ((fd = imsg_get_fd(imsg)) == -1)
+			fatalx("parent: no socket to the keys");
+		signer_init(fd);
 		break;
 	case IMSG_CONF_PROCESS:
 		ipc_data(imsg, &process, sizeof(process));

@@ -93,6 +93,8 @@ child_main(const char *name)
 		engine_main();
 	if (strcmp(name, proc_name(PROC_STORE)) == 0)
 		store_main();
+	if (strcmp(name, proc_name(PROC_KEYS)) == 0)
+		keys_main();
 	errx(1, "-proc is for the parent process only");
 }
 
@@ -113,6 +115,10 @@ print_line(const char *line, void *arg)
 static void
 check_exit(const struct parent *p)
 {
+	char	why[512];
+
+	if (parent_tls_check(p->conf, why, sizeof(why)) == -1)
+		parent_refuse("%s", why);
 	if (p->flags.verbose > 0)
 		conf_print(p->conf, 1, print_line, NULL);
 	else
@@ -156,6 +162,8 @@ open_everything(struct parent *p)
 	parent_identity(p);
 	if (p->conf->pid_file[0] != '\0' && pidf_claim(&p->pidfile,
 	    p->conf->pid_file, error, sizeof(error)) == -1)
+		parent_refuse("%s", error);
+	if (parent_tls_load(p->conf, &p->tls, error, sizeof(error)) == -1)
 		parent_refuse("%s", error);
 	parent_listen(p);
 	parent_listen_control(p);

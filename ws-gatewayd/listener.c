@@ -13,10 +13,12 @@
 #include "engine.h"
 #include "log.h"
 #include "memory.h"
+#include "tls_context.h"
 
 #define ACCEPT_BATCH	64	/* before other events have their turn */
 #define ACCEPT_REST	200	/* ms, when descriptors have run out */
 #define MEMORY_ROOM	4096	/* what a new connection needs at once */
+#define MEMORY_ROOM_TLS	65536
 
 /* One that was closed keeps its settings, for the connections it has had. */
 struct listener {
@@ -59,9 +61,24 @@ listener_pause(void)
 	timer_set(&rest, ACCEPT_REST, listener_resume);
 }
 
+static uint64_t
+refuse_limit(enum refuse_reason reason)
+{
+	switch (reason) {
+	case REFUSE_ADDRESS:
+		return (engine.conf.max_per_address);
+	case REFUSE_HANDSHAKES:
+		return (engine.conf.max_tls_handshakes);
+	case REFUSE_MEMORY:
+		return (engine.conf.memory_limit);
+	default:
+		return (engine.max_connections);
+	}
+}
+
 /* A connection that can't be had: say so and close. */
 static void
-listener_refuse(int fd, enum refuse_reason reason)
+listener_refuse(const struct listener *l, int fd, enum refuse_reason reason)
 {
 	static const char	 busy[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
@@ -79,12 +96,14 @@ listener_refuse(int fd, enum refuse_reason reason)
 	if (log_limit(&limits[reason], 1, now_ms()) &&
 	    log_begin(LOGL_WARN, "connection refused")) {
 		log_str("reason", refuse_reason_name(reason));
-		log_int("limit", (int64_t)(reason == REFUSE_ADDRESS ?
-		    engine.conf.max_per_address : engine.max_connections));
+		log_int("limit", (int64_t)refuse_limit(reason));
 		log_end();
 	}
-	/* A fresh socket has room for it; if not, closing says enough. */
-	if (send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
+	/*
+	 * A fresh socket has room for it; if not, closing says enough.  So it
+	 * must to one who expects TLS.
+	 */
+	if (l->conf.tls == 0 && send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
 		log_debug("refuse: %s", strerror(errno));
 	close(fd);
 }
@@ -94,7 +113,7 @@ listener_refuse(int fd, enum refuse_reason reason)
  * listeners rest, since accept(2) would fail at once again.
  */
 static void
-listener_exhausted(int fd)
+listener_exhausted(const struct listener *l)
 {
 	static struct log_limit	 limit;
 	int			 error = errno, s;
@@ -104,10 +123,10 @@ listener_exhausted(int fd)
 		log_warnx("accept: %s", strerror(error));
 	if ((error == EMFILE || error == ENFILE) && reserve != -1) {
 		close(reserve);
-		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		s = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (s != -1)
-			listener_refuse(s, REFUSE_DESCRIPTORS);
-		reserve = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+			listener_refuse(l, s, REFUSE_DESCRIPTORS);
+		reserve = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
 	}
 	listener_pause();
 }
@@ -119,11 +138,16 @@ listener_new(const struct listener *l, int fd, const struct sockaddr *sa)
 	conn_reap();
 	if (metrics.connections + metrics.http_connections >=
 	    engine.max_connections)
-		listener_refuse(fd, REFUSE_CONNS);
-	else if (memory_reserve(MEMORY_ROOM, NULL) == -1)
-		listener_refuse(fd, REFUSE_MEMORY);
-	else if (conn_new(fd, sa, l->id) == -1)
-		listener_refuse(fd, REFUSE_ADDRESS);
+		listener_refuse(l, fd, REFUSE_CONNS);
+	else if (l->conf.tls != 0 && metrics.tls_handshakes_pending >=
+	    engine.conf.max_tls_handshakes)
+		listener_refuse(l, fd, REFUSE_HANDSHAKES);
+	else if (memory_reserve(l->conf.tls != 0 ? MEMORY_ROOM_TLS :
+	    MEMORY_ROOM, NULL) == -1)
+		listener_refuse(l, fd, REFUSE_MEMORY);
+	else if (conn_new(fd, sa, l->id, l->conf.tls != 0 ?
+	    tls_context_hold(l->conf.tls) : NULL) == -1)
+		listener_refuse(l, fd, REFUSE_ADDRESS);
 }
 
 static void
@@ -147,7 +171,7 @@ listener_accept(evutil_socket_t fd, short what, void *arg)
 			/* The client has given up already: the next one. */
 			if (errno == ECONNABORTED || errno == EINTR)
 				continue;
-			listener_exhausted(fd);
+			listener_exhausted(arg);
 			return;
 		}
 		listener_new(arg, s, (struct sockaddr *)&ss);

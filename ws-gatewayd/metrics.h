@@ -104,6 +104,11 @@ struct metrics {
 	uint64_t	sendq_bytes;		/* now, all connections */
 	uint64_t	memory_bytes;		/* now, of the budget */
 	uint64_t	handshakes;		/* now, in progress */
+	uint64_t	tls_handshakes;		/* that were done */
+	uint64_t	tls_handshakes_failed;
+	uint64_t	tls_handshakes_pending;	/* now */
+	uint64_t	tls_signatures;		/* by the keys process */
+	uint64_t	tls_signatures_failed;
 	uint64_t	received;		/* messages of players */
 	uint64_t	compressing;		/* WebSockets that agreed on it */
 	uint64_t	deflated;		/* messages, once each */

@@ -24,6 +24,7 @@
 #include "metrics.h"
 #include "monitor.h"
 #include "sandbox.h"
+#include "transport.h"
 #include "uring.h"
 #include "watch.h"
 
@@ -383,19 +384,6 @@ output_written(struct conn *c, size_t n)
 		q->soft_deadline = 0;
 }
 
-static ssize_t
-output_writev(struct conn *c, const struct iovec *iov, unsigned n)
-{
-	ssize_t	 r;
-
-	do {
-		r = n == 1 ?
-		    send(c->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) :
-		    writev(c->fd, iov, (int)n);
-	} while (r == -1 && errno == EINTR);
-	return (r);
-}
-
 /* What one call writes of what waits. */
 static unsigned
 outq_iov(const struct conn *c, struct iovec *iov)
@@ -464,7 +452,7 @@ broadcast_write(struct conn *c)
 {
 	struct iovec	 iov[MAXIOV];
 	unsigned	 n = broadcast_iov(c, iov);
-	ssize_t		 r = output_writev(c, iov, n);
+	ssize_t		 r = transport_writev(c, iov, n);
 
 	return (broadcast_wrote(c, iov, n, r, errno));
 }
@@ -487,11 +475,23 @@ ring_set(unsigned i, const struct conn *c, unsigned niov)
 	ops[i].niov = (int)niov;
 }
 
+/* Whether a ring, which takes bytes as they are, is of use for these. */
+static int
+ring_for(struct conn **conns, unsigned n)
+{
+	unsigned	 i;
+
+	for (i = 0; use_ring && i < n; i++)
+		if (conns[i]->tls)
+			return (0);
+	return (use_ring && n > 1);
+}
+
 void
 conn_write_many(struct conn **conns, uint32_t *done, unsigned n)
 {
 	unsigned	 i;
-	int		 ring = use_ring && n > 1, r;
+	int		 ring = ring_for(conns, n), r;
 
 	for (i = 0; ring && i < n; i++)
 		ring_set(i, conns[i], broadcast_iov(conns[i], ops_iov[i]));
@@ -519,7 +519,7 @@ output_done(struct conn *c)
 			request_idle(c);
 		break;
 	case CONN_LINGER:
-		if (shutdown(c->fd, SHUT_WR) == -1)
+		if (transport_shutdown(c) == -1)
 			conn_drop(c, c->reason);
 		break;
 	}
@@ -549,7 +549,7 @@ conn_flush(struct conn *c)
 	if (c->state == CONN_DEAD || c->out == NULL)
 		return;
 	while (c->out->n > 0) {
-		n = output_writev(c, iov, outq_iov(c, iov));
+		n = transport_writev(c, iov, outq_iov(c, iov));
 		if (!output_wrote(c, n, errno))
 			return;
 	}
@@ -563,7 +563,7 @@ static void
 output_flush_many(struct conn **conns, unsigned n)
 {
 	unsigned	 i;
-	int		 r, ring = use_ring && n > 1;
+	int		 r, ring = ring_for(conns, n);
 
 	for (i = 0; ring && i < n; i++)
 		ring_set(i, conns[i], outq_iov(conns[i], ops_iov[i]));

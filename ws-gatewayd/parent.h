@@ -23,6 +23,7 @@ enum parent_phase {
 struct parent;
 
 struct child {
+	int		 used;		/* the configuration wants it */
 	struct parent	*parent;
 	enum proc_id	 id;
 	pid_t		 pid;		/* 0: none, or reaped */
@@ -43,6 +44,17 @@ struct listener {
 };
 TAILQ_HEAD(listeners, listener);
 
+/* All that there are, in the order in which they stop. */
+#define CHILD_FOREACH(c, p)						\
+	for ((c) = &(p)->child[PROC_ENGINE];				\
+	    (c) <= &(p)->child[PROC_COUNT - 1]; (c)++)			\
+		if (!(c)->used)						\
+			continue;					\
+		else
+
+struct tls_item;
+TAILQ_HEAD(tls_items, tls_item);
+
 struct parent {
 	struct flags		 flags;
 	struct conf		*conf;
@@ -57,6 +69,7 @@ struct parent {
 	struct unixsock		 control;
 	struct event_base	*base;
 	struct child		 child[PROC_COUNT];
+	struct tls_items	 tls;		/* read, and not yet sent */
 	enum parent_phase	 phase;
 	char			 refusal[1024];	/* why the start failed */
 	int			 exit_code;
@@ -115,6 +128,20 @@ void	parent_stop(struct parent *, int exit_code);
 void	parent_stop_overdue(struct parent *);
 /* A child has ended and said all it had to say. */
 void	parent_child_ended(struct child *);
+
+/* parent_tls.c: certificates and keys */
+int	parent_tls_used(const struct conf *);
+/* The number of a listener's context, or 0: it is plain. */
+uint32_t parent_tls_id(const struct conf *, const struct conf_listen *);
+/* Read all files.  Returns 0, or -1 with a reason and nothing read. */
+int	parent_tls_load(const struct conf *, struct tls_items *, char *err,
+	    size_t);
+/* To the children that need them, which is the end of them here. */
+void	parent_tls_send(struct parent *, struct tls_items *,
+	    const struct settings *);
+void	parent_tls_forget(struct tls_items *);
+/* Try them, in a process that has nothing else to do. */
+int	parent_tls_check(const struct conf *, char *err, size_t);
 
 /* parent_reload.c: into TEXT what the engine is told. */
 void	parent_reload(struct parent *, char *text, size_t size);

@@ -134,17 +134,26 @@ child_start(struct parent *p, enum proc_id id,
 
 /* Hand over what is passed on, which is the child's alone from then on. */
 static void
-child_pass_sockets(struct parent *p)
+child_introduce(struct child *a, struct child *b, enum imsg_type type)
 {
-	struct child	*engine = &p->child[PROC_ENGINE];
-	struct listener	*l;
-	int		 fds[2];
+	int	 fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 	    fds) == -1)
 		fatal("socketpair");
-	ipc_send(&engine->ipc, IMSG_PEER, 0, fds[0], NULL, 0);
-	ipc_send(&p->child[PROC_STORE].ipc, IMSG_PEER, 0, fds[1], NULL, 0);
+	ipc_send(&a->ipc, type, 0, fds[0], NULL, 0);
+	ipc_send(&b->ipc, type, 0, fds[1], NULL, 0);
+}
+
+static void
+child_pass_sockets(struct parent *p)
+{
+	struct child	*engine = &p->child[PROC_ENGINE];
+	struct listener	*l;
+
+	child_introduce(engine, &p->child[PROC_STORE], IMSG_PEER);
+	if (p->child[PROC_KEYS].used)
+		child_introduce(engine, &p->child[PROC_KEYS], IMSG_KEYS_PEER);
 	TAILQ_FOREACH(l, &p->listeners, entry) {
 		ipc_send(&engine->ipc, IMSG_LISTENER, l->id, l->fd, NULL, 0);
 		l->fd = -1;
@@ -161,23 +170,25 @@ parent_start_children(struct parent *p,
 {
 	struct child		*c;
 	struct conf_process	 process;
-	int			 id;
 
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		child_start(p, id, dispatch);
+	p->child[PROC_ENGINE].used = p->child[PROC_STORE].used = 1;
+	p->child[PROC_KEYS].used = parent_tls_used(p->conf) &&
+	    p->conf->s.key_isolation;
+	CHILD_FOREACH(c, p)
+		child_start(p, (enum proc_id)(c - p->child), dispatch);
 	child_pass_sockets(p);
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
-		c = &p->child[id];
+	CHILD_FOREACH(c, p) {
 		conf_send(p, c);
 		process = p->process;
 		/* The store's files are where the configuration says. */
-		if (id != PROC_ENGINE)
+		if (c->id == PROC_STORE)
 			process.chroot[0] = '\0';
 		ipc_send(&c->ipc, IMSG_CONF_PROCESS, 0, -1, &process,
 		    sizeof(process));
 	}
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		conf_send_end(&p->child[id]);
+	parent_tls_send(p, &p->tls, &p->conf->s);
+	CHILD_FOREACH(c, p)
+		conf_send_end(c);
 }
 
 int
@@ -190,10 +201,8 @@ void
 parent_reap(struct parent *p)
 {
 	struct child	*c;
-	int		 id;
 
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
-		c = &p->child[id];
+	CHILD_FOREACH(c, p) {
 		if (c->pid == 0 || waitpid(c->pid, &c->status,
 		    WNOHANG) != c->pid)
 			continue;
@@ -207,9 +216,9 @@ parent_reap(struct parent *p)
 void
 parent_kill_children(struct parent *p)
 {
-	int	id;
+	struct child	*c;
 
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (p->child[id].pid != 0)
-			kill(p->child[id].pid, SIGKILL);
+	CHILD_FOREACH(c, p)
+		if (c->pid != 0)
+			kill(c->pid, SIGKILL);
 }

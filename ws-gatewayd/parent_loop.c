@@ -18,12 +18,12 @@ static void
 on_ready(struct child *c, struct imsg *imsg)
 {
 	struct parent	*p = c->parent;
-	int		 id;
+	struct child	*other;
 
 	ipc_data(imsg, NULL, 0);
 	c->ready = 1;
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (!p->child[id].ready)
+	CHILD_FOREACH(other, p)
+		if (!other->ready)
 			return;
 	if (p->phase == PARENT_STARTING)
 		event_base_loopbreak(p->base);
@@ -68,6 +68,17 @@ on_log(struct child *c, struct imsg *imsg)
 }
 
 static void
+on_usage(struct child *c, struct imsg *imsg)
+{
+	struct proc_usage	usage;
+
+	ipc_data(imsg, &usage, sizeof(usage));
+	usage.proc = c->id;
+	ipc_send(&c->parent->child[PROC_ENGINE].ipc, IMSG_PROCSTAT, 0, -1,
+	    &usage, sizeof(usage));
+}
+
+static void
 on_ctl_reload(struct child *c, struct imsg *imsg)
 {
 	char	text[512];
@@ -82,16 +93,16 @@ static void
 on_ctl_log_level(struct child *c, struct imsg *imsg)
 {
 	struct parent	*p = c->parent;
+	struct child	*other;
 	uint32_t	 level;
-	int		 id;
 
 	ipc_data(imsg, &level, sizeof(level));
 	if (level > LOGL_FATAL)
 		fatalx("%s asks for log level %u", proc_name(c->id), level);
 	log_info("log level is %s", log_level_name(level));
 	log_set_level(level);
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		ipc_send(&p->child[id].ipc, IMSG_LOG_LEVEL, 0, -1, &level,
+	CHILD_FOREACH(other, p)
+		ipc_send(&other->ipc, IMSG_LOG_LEVEL, 0, -1, &level,
 		    sizeof(level));
 }
 
@@ -114,6 +125,7 @@ dispatch(struct ipc *ipc, struct imsg *imsg)
 		{ IMSG_READY, 0, on_ready },
 		{ IMSG_REFUSE, 0, on_refuse },
 		{ IMSG_LOG, 0, on_log },
+		{ IMSG_PROCSTAT, 0, on_usage },
 		{ IMSG_CTL_RELOAD, 1, on_ctl_reload },
 		{ IMSG_CTL_LOG_LEVEL, 1, on_ctl_log_level },
 		{ IMSG_CTL_STOP, 1, on_ctl_stop },
@@ -181,7 +193,7 @@ static void
 on_kill(int fd, short what, void *arg)
 {
 	struct parent	*p = arg;
-	int		 id;
+	struct child	*c;
 
 	(void)fd;
 	(void)what;
@@ -189,10 +201,10 @@ on_kill(int fd, short what, void *arg)
 		parent_stop_overdue(p);
 		return;
 	}
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (!p->child[id].ready && p->refusal[0] == '\0')
+	CHILD_FOREACH(c, p)
+		if (!c->ready && p->refusal[0] == '\0')
 			snprintf(p->refusal, sizeof(p->refusal),
-			    "%s was not ready within %d s", proc_name(id),
+			    "%s was not ready within %d s", proc_name(c->id),
 			    START_LIMIT_S);
 	event_base_loopbreak(p->base);
 }

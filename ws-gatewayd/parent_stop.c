@@ -23,12 +23,11 @@ static const struct timeval	next_limit = { 0, 400000 };
 static void
 stop_next(struct parent *p)
 {
-	int	id;
+	struct child	*c;
 
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (parent_alive(p, id)) {
-			ipc_send(&p->child[id].ipc, IMSG_SHUTDOWN, 0, -1,
-			    NULL, 0);
+	CHILD_FOREACH(c, p)
+		if (parent_alive(p, c->id)) {
+			ipc_send(&c->ipc, IMSG_SHUTDOWN, 0, -1, NULL, 0);
 			return;
 		}
 	event_base_loopbreak(p->base);
@@ -48,13 +47,13 @@ parent_stop(struct parent *p, int exit_code)
 void
 parent_stop_overdue(struct parent *p)
 {
-	int	id;
+	struct child	*c;
 
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (p->child[id].pid != 0) {
+	CHILD_FOREACH(c, p)
+		if (c->pid != 0) {
 			log_warnx("%s took too long to stop and is killed",
-			    proc_name(id));
-			kill(p->child[id].pid, SIGKILL);
+			    proc_name(c->id));
+			kill(c->pid, SIGKILL);
 			event_want(p->ev_kill, &next_limit);
 			return;
 		}

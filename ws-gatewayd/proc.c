@@ -41,6 +41,8 @@ proc_name(enum proc_id id)
 		return ("engine");
 	case PROC_STORE:
 		return ("store");
+	case PROC_KEYS:
+		return ("keys");
 	default:
 		return ("?");
 	}

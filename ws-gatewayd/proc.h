@@ -22,6 +22,7 @@ enum proc_id {
 	PROC_PARENT,
 	PROC_ENGINE,
 	PROC_STORE,
+	PROC_KEYS,			/* with TLS, and keys kept apart */
 	PROC_COUNT
 };
 
@@ -35,8 +36,16 @@ enum imsg_type {
 	IMSG_CONF_DATABASE,		/* struct conf_database; store */
 	IMSG_CONF_PROCESS,		/* struct conf_process: whom to become */
 	IMSG_CONF_LISTENER,		/* struct conf_listener; engine */
+	IMSG_CONF_TLS_BEGIN,		/* struct conf_tls_context; engine */
+	IMSG_CONF_TLS_CA,		/* a piece of a PEM file; engine */
+	IMSG_CONF_TLS_CERT,		/* a piece of a PEM file; engine */
+	IMSG_CONF_TLS_KEY,		/* a piece of a PEM file; keys, or engine */
+	IMSG_CONF_TLS_OCSP,		/* a piece of a DER file; engine */
+	IMSG_CONF_TLS_KEYPAIR,		/* text, its name: it is whole */
+	IMSG_CONF_TLS_CHECK,		/* before the rest; engine */
 	IMSG_CONF_END,
 	IMSG_PEER,			/* fd: the socket to the sibling */
+	IMSG_KEYS_PEER,			/* fd: between engine and keys */
 	IMSG_LISTENER,			/* fd; the id is its number; engine */
 	IMSG_CONTROL,			/* fd of the control socket; engine */
 	IMSG_LOG_LEVEL,			/* uint32_t */
@@ -47,13 +56,16 @@ enum imsg_type {
 	IMSG_REFUSE,			/* text: why it can't start */
 	IMSG_LOG,			/* uint32_t level, then a line */
 
+	/* engine -> parent, the answer to a check */
+	IMSG_CONF_TLS_CHECKED,		/* text: "" or what is wrong */
+
 	/* engine -> parent, for ws-gatewayctl; and the answer */
 	IMSG_CTL_RELOAD,
 	IMSG_CTL_RELOADED,		/* text: "" or what was wrong */
 	IMSG_CTL_LOG_LEVEL,		/* uint32_t */
 	IMSG_CTL_STOP,
 
-	/* parent and store -> engine */
+	/* parent and store -> engine, keys -> parent -> engine */
 	IMSG_PROCSTAT,			/* struct proc_usage */
 
 	/* engine -> store */
@@ -67,7 +79,11 @@ enum imsg_type {
 	IMSG_STORE_STATE,		/* struct store_state */
 	IMSG_STORE_TOKEN,		/* struct token_row */
 	IMSG_STORE_REVOKED,		/* struct store_lookup []: gone tokens */
-	IMSG_STORE_DONE			/* struct token_done: end of a request */
+	IMSG_STORE_DONE,		/* struct token_done: end of a request */
+
+	/* engine -> keys, and the answer */
+	IMSG_KEYS_SIGN,			/* struct key_request */
+	IMSG_KEYS_SIGNED		/* struct key_answer */
 };
 
 /* With IMSG_CONF_PROCESS. */
@@ -88,6 +104,14 @@ struct conf_listener {
 	uint32_t	proxy_protocol;
 	uint32_t	tls;			/* number of its context, 0: plain */
 	char		address[128];		/* for the log */
+};
+
+/* With IMSG_CONF_TLS_BEGIN. */
+struct conf_tls_context {
+	uint32_t	id;			/* from 1 on, see conf_listener */
+	uint32_t	tickets;
+	char		protocols[256];		/* "": the library's default */
+	char		ciphers[1024];
 };
 
 /* With IMSG_CONF_DATABASE. */
@@ -233,6 +257,7 @@ void	ipc_data(struct imsg *, void *, size_t len);
  */
 void	engine_main(void) __attribute__((__noreturn__));
 void	store_main(void) __attribute__((__noreturn__));
+void	keys_main(void) __attribute__((__noreturn__));
 
 /*
  * proc.c, the child's side: title, early confinement, event base, log sink to

@@ -57,6 +57,12 @@ request_timer(struct timer *t)
 }
 
 void
+request_shaking(struct conn *c)
+{
+	request_deadline(c, engine.conf.tls_handshake_timeout);
+}
+
+void
 request_idle(struct conn *c)
 {
 	if (c->req != NULL) {

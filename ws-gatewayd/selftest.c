@@ -5,7 +5,7 @@
  *	ws-gatewayd -selftest ROLE NAME [folder]
  *	ws-gatewayd -selftest ROLE list
  *
- * ROLE is parent, engine, store, store-net or ctl, NAME that of a probe.
+ * ROLE is parent, engine, store, store-net, keys or ctl, NAME that of a probe.
  * Exits 0 when the attempt failed with an error and 1 when it worked; most
  * attempts are the end of the process.  FOLDER is what the role keeps, and
  * the engine's chroot when there is root to drop.  The list is that of what
@@ -30,6 +30,7 @@ static const struct {
 	{ "engine", SANDBOX_ENGINE, NULL },
 	{ "store", SANDBOX_STORE, "rwc" },
 	{ "store-net", SANDBOX_STORE_NET, NULL },
+	{ "keys", SANDBOX_KEYS, NULL },
 	{ "ctl", SANDBOX_CTL, NULL },
 };
 

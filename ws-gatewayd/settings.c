@@ -140,6 +140,17 @@ const struct setting settings_table[] = {
 	COUNT("tokens", "max-lookups", NULL, max_lookups,
 	    32768, 1, 1000000, "waiting for the database"),
 
+	SWITCH("tls", "key-isolation", NULL, key_isolation, 1,
+	    "private keys in a process of their own"),
+	DURATION("tls", "handshake-timeout", NULL, tls_handshake_timeout,
+	    10 * SECOND, 100 * MS, 1 * HOUR, "for the TLS handshake"),
+	COUNT("tls", "max-handshakes", NULL, max_tls_handshakes,
+	    4096, 1, 1000000, "TLS handshakes in progress"),
+	DURATION("tls", "signature-timeout", NULL, signature_timeout,
+	    2 * SECOND, 10 * MS, 1 * MINUTE, "for the keys process to sign"),
+	DURATION("tls", "ticket-lifetime", NULL, ticket_lifetime,
+	    2 * HOUR, 1 * MINUTE, 1 * DAY, "of session tickets"),
+
 	COUNT("control", "max-clients", NULL, max_control,
 	    16, 1, 1024, "control connections")
 };

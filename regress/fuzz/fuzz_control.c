@@ -651,7 +651,7 @@ player_join(int i)
 	    0, sv) == 0);
 	players[i] = sv[1];
 	nconns++;
-	CHECK(conn_new(sv[0], (struct sockaddr *)&from, 1) == 0);
+	CHECK(conn_new(sv[0], (struct sockaddr *)&from, 1, NULL) == 0);
 	n = snprintf(req, sizeof(req), "GET /ws?token=%d HTTP/1.1\r\n"
 	    "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 	    "Sec-WebSocket-Version: 13\r\n"

@@ -1,0 +1,241 @@
+/* Plain sockets, and TLS by libtls on them. */
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tls.h>
+
+#include "conn.h"
+#include "log.h"
+#include "memory.h"
+#include "metrics.h"
+#include "tls_context.h"
+#include "transport.h"
+
+#define RECORD		16384		/* bytes that one record can hold */
+/* What the library needs for a connection, about; see regress/bench. */
+#define TLS_MEMORY	40960
+
+/* A connection that speaks TLS is longer. */
+struct conn_tls {
+	struct conn		 conn;
+	struct tls		*tls;
+	struct tls_context	*context;	/* until the handshake is done */
+};
+
+static struct conn_tls *
+conn_tls(const struct conn *c)
+{
+	union {
+		const struct conn	*in;
+		struct conn_tls		*out;
+	} u = { .in = c };
+
+	return (u.out);
+}
+
+/* Our own, since libssl's use other system calls, which raise SIGPIPE, too. */
+static ssize_t
+tls_result(ssize_t n, ssize_t again)
+{
+	if (n == -1 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+		return (again);
+	return (n);
+}
+
+static ssize_t
+tls_recv(struct tls *tls, void *buf, size_t len, void *arg)
+{
+	const struct conn	*c = arg;
+
+	(void)tls;
+	return (tls_result(recv(c->fd, buf, len, 0), TLS_WANT_POLLIN));
+}
+
+static ssize_t
+tls_send(struct tls *tls, const void *buf, size_t len, void *arg)
+{
+	const struct conn	*c = arg;
+
+	(void)tls;
+	return (tls_result(send(c->fd, buf, len, MSG_NOSIGNAL),
+	    TLS_WANT_POLLOUT));
+}
+
+struct conn *
+transport_new(struct tls_context *context)
+{
+	struct conn_tls	*ct;
+	struct conn	*c;
+
+	if (context == NULL) {
+		if ((c = calloc(1, sizeof(*c))) == NULL)
+			fatal("connection");
+		memory_take(transport_size(c));
+		return (c);
+	}
+	if ((ct = calloc(1, sizeof(*ct))) == NULL)
+		fatal("connection");
+	c = &ct->conn;
+	c->tls = 1;
+	ct->context = context;
+	if (tls_accept_cbs(tls_context_server(context), &ct->tls, tls_recv,
+	    tls_send, c) == -1)
+		fatalx("tls: %s", tls_error(tls_context_server(context)));
+	metrics.tls_handshakes_pending++;
+	memory_take(transport_size(c));
+	return (c);
+}
+
+size_t
+transport_size(const struct conn *c)
+{
+	return (c->tls ? sizeof(struct conn_tls) + TLS_MEMORY : sizeof(*c));
+}
+
+/* Nothing of the handshake is needed any more. */
+static void
+handshake_over(struct conn_tls *ct)
+{
+	if (ct->context == NULL)
+		return;
+	tls_context_release(ct->context);
+	ct->context = NULL;
+	metrics.tls_handshakes_pending--;
+}
+
+void
+transport_free(struct conn *c)
+{
+	memory_give(transport_size(c));
+	if (c->tls) {
+		if (conn_tls(c)->context != NULL)
+			metrics.tls_handshakes_failed++;
+		handshake_over(conn_tls(c));
+		tls_free(conn_tls(c)->tls);
+	}
+	free(c);
+}
+
+enum transport_result
+transport_handshake(struct conn *c)
+{
+	struct conn_tls	*ct = conn_tls(c);
+
+	switch (tls_handshake(ct->tls)) {
+	case 0:
+		handshake_over(ct);
+		metrics.tls_handshakes++;
+		return (TRANSPORT_DONE);
+	case TLS_WANT_POLLIN:
+		return (TRANSPORT_READ);
+	case TLS_WANT_POLLOUT:
+		return (TRANSPORT_WRITE);
+	default:
+		return (TRANSPORT_FAILED);
+	}
+}
+
+const char *
+transport_error(const struct conn *c)
+{
+	return (tls_error(conn_tls(c)->tls));
+}
+
+const char *
+transport_subject(const struct conn *c)
+{
+	struct tls	*tls = conn_tls(c)->tls;
+
+	return (tls_peer_cert_provided(tls) ? tls_peer_cert_subject(tls) :
+	    NULL);
+}
+
+ssize_t
+transport_read(struct conn *c, void *buf, size_t len)
+{
+	ssize_t	 n;
+
+	/* Nobody looks at what still comes: it need not be deciphered. */
+	if (!c->tls || c->state == CONN_LINGER)
+		return (recv(c->fd, buf, len, 0));
+	n = tls_read(conn_tls(c)->tls, buf, len);
+	if (n >= 0)
+		return (n);
+	errno = n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT ? EAGAIN : EIO;
+	return (-1);
+}
+
+static ssize_t
+plain_writev(struct conn *c, const struct iovec *iov, unsigned n)
+{
+	ssize_t	 r;
+
+	do {
+		r = n == 1 ?
+		    send(c->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) :
+		    writev(c->fd, iov, (int)n);
+	} while (r == -1 && errno == EINTR);
+	return (r);
+}
+
+/* The next record's worth of IOV, from OFF bytes of its first on. */
+static size_t
+gather(uint8_t *buf, size_t size, const struct iovec *iov, unsigned n,
+    size_t off)
+{
+	size_t		 len, got = 0;
+	unsigned	 i;
+
+	for (i = 0; i < n && got < size; i++, off = 0) {
+		len = iov[i].iov_len - off;
+		if (len > size - got)
+			len = size - got;
+		memcpy(buf + got, (const uint8_t *)iov[i].iov_base + off, len);
+		got += len;
+	}
+	return (got);
+}
+
+/*
+ * Small frames share a record.  A record that the socket did not take whole is
+ * kept by libssl, which wants the same bytes at the next call: they are, since
+ * what waits for a connection is written in the order that it came in.
+ */
+static ssize_t
+tls_writev(struct conn *c, const struct iovec *iov, unsigned n)
+{
+	static uint8_t	 buf[RECORD];
+	size_t		 len, off = 0;
+	ssize_t		 r, total = 0;
+
+	while (n > 0) {
+		len = gather(buf, sizeof(buf), iov, n, off);
+		if ((r = tls_write(conn_tls(c)->tls, buf, len)) < 0)
+			break;
+		total += r;
+		for (off += (size_t)r; n > 0 && off >= iov->iov_len; n--)
+			off -= iov++->iov_len;
+	}
+	if (n == 0 || total > 0)
+		return (total);
+	errno = r == TLS_WANT_POLLOUT ? EAGAIN : EIO;
+	return (-1);
+}
+
+ssize_t
+transport_writev(struct conn *c, const struct iovec *iov, unsigned n)
+{
+	return (c->tls ? tls_writev(c, iov, n) : plain_writev(c, iov, n));
+}
+
+int
+transport_shutdown(struct conn *c)
+{
+	/* When the socket has no room for that, its end will have to do. */
+	if (c->tls && conn_tls(c)->context == NULL)
+		(void)tls_close(conn_tls(c)->tls);
+	return (shutdown(c->fd, SHUT_WR));
+}

@@ -21,7 +21,8 @@ enum sandbox_role {
 	SANDBOX_STORE,
 	SANDBOX_CTL,			/* ws-gatewayctl */
 	SANDBOX_STORE_NET,		/* the database is a server */
-	SANDBOX_KEYS			/* signs with private keys */
+	SANDBOX_KEYS,			/* signs with private keys */
+	SANDBOX_STARTER			/* of stores, for a reload */
 };
 
 /* A folder or a file, and what stays allowed below it. */

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 
@@ -83,6 +84,7 @@ static const struct role roles[] = {
 	[SANDBOX_STORE_NET] = { "store", SCOPE_ALL },
 	[SANDBOX_CTL] = { "ctl", SCOPE_ALL },
 	[SANDBOX_KEYS] = { "keys", SCOPE_ALL },
+	[SANDBOX_STARTER] = { "starter", 0 },
 };
 
 static char		description[64] = "none";
@@ -448,6 +450,45 @@ any_files(const struct sandbox_path *paths)
 	return (0);
 }
 
+/*
+ * What no store needs of root's powers, nor who starts and ends it: no way to
+ * another process's memory, to mounts, devices, networks or the kernel.
+ */
+static void
+drop_capabilities(enum sandbox_mode mode)
+{
+	static const unsigned int	 keep[] = { CAP_CHOWN, CAP_DAC_OVERRIDE,
+					    CAP_DAC_READ_SEARCH, CAP_FOWNER,
+					    CAP_KILL, CAP_SETGID, CAP_SETUID };
+	struct __user_cap_header_struct	 head;
+	struct __user_cap_data_struct	 data[_LINUX_CAPABILITY_U32S_3];
+	uint64_t			 mask = 0;
+	unsigned int			 cap;
+	size_t				 i;
+
+	for (i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		mask |= 1ULL << keep[i];
+	/* Of those that this kernel has. */
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != -1; cap++)
+		if ((mask & 1ULL << cap) == 0 &&
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1) {
+			lacking(mode, "way to drop capabilities", errno);
+			return;
+		}
+	memset(&head, 0, sizeof(head));
+	head.version = _LINUX_CAPABILITY_VERSION_3;
+	if (syscall(SYS_capget, &head, data) == -1)
+		fatal("sandbox: capabilities");
+	for (i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].permitted &= (uint32_t)(mask >> (32 * i));
+		data[i].effective &= (uint32_t)(mask >> (32 * i));
+		data[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &head, data) == -1)
+		fatal("sandbox: capabilities");
+	describe("capabilities");
+}
+
 void
 sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
     const struct sandbox_path *paths)
@@ -466,6 +507,12 @@ sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
 		describe("no_new_privs");
 	else
 		lacking(mode, "no_new_privs", EPERM);
+	/* Rules and filter would go on to the stores, which have their own. */
+	if (role == SANDBOX_STARTER) {
+		if (geteuid() == 0)
+			drop_capabilities(mode);
+		return;
+	}
 	landlock_enter(&roles[role], mode, paths);
 	filter_enter(&roles[role], mode);
 }

@@ -93,7 +93,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(fstat), P | S | N | C, ANY, GLIBC },
 	{ SYS(newfstatat), P | S | N | C,
 	    BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH), NULL },
-	{ SYS(fcntl), S | N, INT(1, F_GETFL), NULL },
+	{ SYS(fcntl), DAEMON, INT(1, F_GETFL), NULL },
 	{ SYS(fcntl), N, INT(1, F_SETFL), NULL },
 	{ SYS(fcntl), P | E, INT(1, F_DUPFD_CLOEXEC), NULL },
 	{ SYS(ioctl), P, INT(1, TCGETS), TERMINAL },
@@ -144,6 +144,9 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(fchmod), S, ANY, NULL },
 	{ SYS(fcntl), S, INT(1, F_SETLK), NULL },
 	{ SYS(fcntl), S, INT(1, F_GETLK), NULL },
+
+	/* A new store, at a reload: to it, and from it to the engine. */
+	{ SYS(socketpair), P, INT(0, AF_UNIX), NULL },
 
 	/* Children are ended and reaped. */
 	{ SYS(kill), P, INT(1, SIGKILL), NULL },

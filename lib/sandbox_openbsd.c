@@ -66,6 +66,15 @@ promises(enum sandbox_role role)
 		 * tty: the width of the terminal.
 		 */
 		return ("stdio tty");
+	case SANDBOX_STARTER:
+		/*
+		 * stdio: the event loop, and wait(2).
+		 * recvfd: the socket of a store comes from the parent.
+		 * proc, exec: a store is started and killed.  Those who are
+		 *	exec'ed begin without pledge and unveil, and confine
+		 *	themselves; the one binary is unveiled.
+		 */
+		return ("stdio recvfd proc exec");
 	}
 	fatalx("sandbox: bad role %d", role);
 }
@@ -110,6 +119,11 @@ sandbox_enter(enum sandbox_role role, enum sandbox_mode mode,
 		if (unveil(p->path, p->perm) == -1)
 			fatal("sandbox: cannot keep %s", p->path);
 	}
+	/* Who execs needs the loader of the binary as well. */
+	if (role == SANDBOX_STARTER &&
+	    (unveil("/usr/libexec/ld.so", "r") == -1 ||
+	    unveil("/dev/null", "rw") == -1))
+		fatal("sandbox: cannot keep the loader");
 	if (unveil(NULL, NULL) == -1)
 		fatal("sandbox: unveil");
 	if (pledge(promises(role), NULL) == -1)

@@ -178,6 +178,7 @@ struct conf {
 	struct conf_strings	 origins;	/* normalised; empty allows all */
 	enum conf_db		 db;
 	char			 dsn[CONF_MAXDSN];
+	char			 db_where[PATH_MAX + 16];	/* "file:12", or "" */
 	int			 db_create;
 	/* MySQL's, beside the DSN; "": none */
 	char			 db_password_file[PATH_MAX];

@@ -62,7 +62,7 @@ void
 conf_clear_database(struct conf *conf)
 {
 	explicit_bzero(conf->db_password, sizeof(conf->db_password));
-	conf->db_password_file[0] = '\0';
+	conf->db_password_file[0] = conf->db_where[0] = '\0';
 	conf->db_tls_ca[0] = conf->db_tls_cert[0] = conf->db_tls_key[0] = '\0';
 }
 

@@ -16,61 +16,62 @@ send_line(const char *line, void *arg)
 }
 
 static void
-send_database(struct parent *p, struct child *c)
+send_database(struct parent *p, const struct conf *conf, struct child *c)
 {
 	struct conf_database	db;
 
 	memset(&db, 0, sizeof(db));
-	db.db = p->conf->db;
-	db.create = p->conf->db_create || p->flags.create;
-	strlcpy(db.dsn, p->conf->dsn, sizeof(db.dsn));
+	db.db = conf->db;
+	db.create = conf->db_create || p->flags.create;
+	strlcpy(db.dsn, conf->dsn, sizeof(db.dsn));
 	if (strlcpy(db.cwd, p->cwd, sizeof(db.cwd)) >= sizeof(db.cwd))
 		parent_refuse("the path of the working directory is too long");
-	strlcpy(db.password, p->conf->db_password, sizeof(db.password));
-	strlcpy(db.tls_ca, p->conf->db_tls_ca, sizeof(db.tls_ca));
-	strlcpy(db.tls_cert, p->conf->db_tls_cert, sizeof(db.tls_cert));
-	strlcpy(db.tls_key, p->conf->db_tls_key, sizeof(db.tls_key));
+	strlcpy(db.password, conf->db_password, sizeof(db.password));
+	strlcpy(db.tls_ca, conf->db_tls_ca, sizeof(db.tls_ca));
+	strlcpy(db.tls_cert, conf->db_tls_cert, sizeof(db.tls_cert));
+	strlcpy(db.tls_key, conf->db_tls_key, sizeof(db.tls_key));
 	ipc_send(&c->ipc, IMSG_CONF_DATABASE, 0, -1, &db, sizeof(db));
 	explicit_bzero(&db, sizeof(db));
 }
 
 static void
-send_listeners(struct parent *p, struct child *c)
+send_listeners(struct parent *p, const struct conf *conf, struct child *c)
 {
 	struct conf_listener	 cl;
-	const struct conf_listen *conf;
+	const struct conf_listen *listen;
 	struct listener		*l;
 
 	TAILQ_FOREACH(l, &p->listeners, entry) {
-		if ((conf = parent_listen_conf(p->conf, l)) == NULL)
+		if ((listen = parent_listen_conf(conf, l)) == NULL)
 			continue;
 		memset(&cl, 0, sizeof(cl));
 		cl.id = l->id;
-		cl.roles = (uint32_t)conf->roles;
-		cl.proxy_protocol = (uint32_t)conf->proxy_protocol;
-		cl.tls = parent_tls_id(p->conf, conf);
+		cl.tls = parent_tls_id(conf, listen);
+		cl.roles = (uint32_t)listen->roles;
+		cl.proxy_protocol = (uint32_t)listen->proxy_protocol;
 		strlcpy(cl.address, l->text, sizeof(cl.address));
 		ipc_send(&c->ipc, IMSG_CONF_LISTENER, 0, -1, &cl, sizeof(cl));
 	}
 }
 
 void
-conf_send(struct parent *p, struct child *c)
+conf_send(struct parent *p, const struct conf *conf, struct child *c)
 {
 	struct conf_string	*origin;
 
-	ipc_send(&c->ipc, IMSG_CONF_BEGIN, 0, -1, &p->conf->s,
-	    sizeof(p->conf->s));
+	ipc_send(&c->ipc, IMSG_CONF_BEGIN, 0, -1, &conf->s, sizeof(conf->s));
 	switch (c->id) {
 	case PROC_ENGINE:
-		TAILQ_FOREACH(origin, &p->conf->origins, entry)
+		TAILQ_FOREACH(origin, &conf->origins, entry)
 			ipc_send(&c->ipc, IMSG_CONF_ORIGIN, 0, -1, origin->s,
 			    strlen(origin->s));
-		conf_print(p->conf, 0, send_line, c);
-		send_listeners(p, c);
+		conf_print(conf, 0, send_line, c);
+		send_listeners(p, conf, c);
 		break;
 	case PROC_STORE:
-		send_database(p, c);
+		/* It has its own, and never gets another. */
+		if (!c->ready)
+			send_database(p, conf, c);
 		break;
 	default:
 		break;

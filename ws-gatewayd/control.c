@@ -176,6 +176,31 @@ client_fail(struct client *c, enum ctl_error error, const char *fmt, ...)
 	client_touch(c);
 }
 
+uint32_t
+client_wait(struct client *c)
+{
+	static uint32_t	last_id;
+
+	/* 0 stands for nobody. */
+	if (++last_id == 0)
+		last_id++;
+	c->state = CLIENT_WAITING;
+	c->wait_id = last_id;
+	return (last_id);
+}
+
+struct client *
+client_waiting(uint32_t id)
+{
+	struct client	*c;
+
+	TAILQ_FOREACH(c, &control_clients, entry) {
+		if (c->state == CLIENT_WAITING && c->wait_id == id)
+			return (c);
+	}
+	return (NULL);
+}
+
 int
 client_log(const struct client *c, const char *request)
 {

@@ -105,8 +105,7 @@ change_reload(struct client *c, const void *data, size_t len)
 	(void)len;
 	if (client_log(c, "reload"))
 		log_end();
-	c->state = CLIENT_WAITING;
-	ipc_send(&proc_parent, IMSG_CTL_RELOAD, 0, -1, NULL, 0);
+	ipc_send(&proc_parent, IMSG_CTL_RELOAD, client_wait(c), -1, NULL, 0);
 }
 
 static void
@@ -129,16 +128,13 @@ reload_answer(struct client *c, const char *text, size_t len)
 	}
 }
 
-/* Whoever waits for a reload wants what this one has brought. */
 void
-control_reloaded(const char *text, size_t len)
+control_reloaded(uint32_t id, const char *text, size_t len)
 {
 	struct client	*c;
 
-	TAILQ_FOREACH(c, &control_clients, entry) {
-		if (c->state == CLIENT_WAITING && c->request == CTL_RELOAD)
-			reload_answer(c, text, len);
-	}
+	if ((c = client_waiting(id)) != NULL)
+		reload_answer(c, text, len);
 }
 
 void

@@ -50,7 +50,7 @@ struct client {
 	int			 broken;	/* a message was lost */
 	uid_t			 uid;
 	uint32_t		 request;	/* the one in progress */
-	uint32_t		 token_id;	/* of the store's answers */
+	uint32_t		 wait_id;	/* of the answers, WAITING */
 	/* Makes the next records while CLIENT_BUSY. */
 	void			(*more)(struct client *);
 	struct client_cursor	 cursor;
@@ -71,6 +71,12 @@ void	 client_ok(struct client *, uint64_t count, uint64_t queued);
 /* The end of a request that did not. */
 void	 client_fail(struct client *, enum ctl_error, const char *, ...)
 	    __attribute__((__format__(printf, 3, 4)));
+/*
+ * Its answer comes from another process, with the number that is returned;
+ * client_waiting() finds who waits for it, if it still does.
+ */
+uint32_t client_wait(struct client *);
+struct client *client_waiting(uint32_t id);
 /* Close when all is written. */
 void	 client_end(struct client *);
 uint32_t client_queued(struct client *);

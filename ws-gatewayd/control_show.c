@@ -42,7 +42,7 @@ stats_processes(struct ctl_stats *st)
 	int	i;
 
 	procstat_read(&metrics.proc[PROC_ENGINE]);
-	for (i = 0; i < CTL_PROCS && i < PROC_COUNT; i++) {
+	for (i = 0; i < CTL_PROCS; i++) {
 		st->resident[i] = metrics.proc[i].resident_bytes;
 		st->cpu[i] = metrics.proc[i].cpu_seconds;
 	}

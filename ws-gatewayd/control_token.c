@@ -12,30 +12,12 @@
 
 #define LIST_MAX	65536	/* rows that wait for a client to read */
 
-static uint32_t	last_id;
-
-static struct client *
-token_client(uint32_t id)
-{
-	struct client	*c;
-
-	TAILQ_FOREACH(c, &control_clients, entry) {
-		if (c->state == CLIENT_WAITING && c->token_id == id)
-			return (c);
-	}
-	return (NULL);
-}
-
 static void
 token_ask(struct client *c, uint32_t type, struct token_request *req,
     size_t len)
 {
-	/* 0 stands for none. */
-	if (++last_id == 0)
-		last_id++;
-	req->id = c->token_id = last_id;
-	c->state = CLIENT_WAITING;
-	ipc_send(&engine.store, type, last_id, -1, req, len);
+	req->id = client_wait(c);
+	ipc_send(&engine.store, type, req->id, -1, req, len);
 }
 
 static int
@@ -118,7 +100,7 @@ control_token(const struct token_row *row)
 	struct ctl_token_row	 rec;
 	struct client		*c;
 
-	if ((c = token_client(row->id)) == NULL)
+	if ((c = client_waiting(row->id)) == NULL)
 		return;
 	/* The store can't be told to wait. */
 	if (client_queued(c) >= LIST_MAX) {
@@ -145,9 +127,8 @@ control_done(const struct token_done *done)
 {
 	struct client	*c;
 
-	if ((c = token_client(done->id)) == NULL)
+	if ((c = client_waiting(done->id)) == NULL)
 		return;
-	c->token_id = 0;
 	if (done->error[0] != '\0')
 		client_fail(c, CTL_ERR_FAILED, "%.*s",
 		    (int)sizeof(done->error), done->error);
@@ -155,4 +136,17 @@ control_done(const struct token_done *done)
 		client_fail(c, CTL_ERR_NOTFOUND, "no such token");
 	else
 		client_ok(c, done->count, 0);
+}
+
+/* What became of it nobody knows. */
+void
+control_store_changed(void)
+{
+	struct client	*c;
+
+	TAILQ_FOREACH(c, &control_clients, entry) {
+		if (c->state == CLIENT_WAITING && c->request != CTL_RELOAD)
+			client_fail(c, CTL_ERR_FAILED, "a reload has changed "
+			    "the database meanwhile: ask again");
+	}
 }

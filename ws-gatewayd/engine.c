@@ -22,7 +22,6 @@
 #include "signer.h"
 #include "tls_context.h"
 
-#define FD_RESERVE	64	/* descriptors that are not players' */
 #define STOP_TIME	3000	/* ms for the close handshakes of a stop */
 #define DRAIN_TICK	100	/* ms */
 #define GONE_GRACE	2000	/* ms for the parent, when the store has gone */
@@ -72,19 +71,14 @@ engine_set_limits(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
-	max = rl.rlim_cur > 2 * FD_RESERVE ? rl.rlim_cur - FD_RESERVE :
-	    rl.rlim_cur / 2;
+	max = proc_max_connections(rl.rlim_cur);
 	if (wanted > max && !confined)
 		proc_refuse("http max-connections %llu needs a limit of %llu "
 		    "open files, and it can't be raised over %llu: raise the "
 		    "hard limit (ulimit -Hn, LimitNOFILE) or set less",
 		    (unsigned long long)wanted,
-		    (unsigned long long)wanted + FD_RESERVE,
+		    (unsigned long long)(wanted + rl.rlim_cur - max),
 		    (unsigned long long)rl.rlim_max);
-	if (wanted > max)
-		log_warnx("http max-connections %llu needs a restart: %llu "
-		    "in force", (unsigned long long)wanted,
-		    (unsigned long long)max);
 	engine.max_connections = wanted == 0 || wanted > max ? max : wanted;
 }
 
@@ -373,6 +367,30 @@ store_gone(struct ipc *ipc)
 	timer_set(&gone_timer, GONE_GRACE, store_gone_late);
 }
 
+/* The first store, or one that takes the place of another. */
+static void
+engine_peer(struct imsg *imsg)
+{
+	static int	 had_one;
+	int		 fd;
+
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		fatalx("parent: no socket to the store");
+	if (had_one) {
+		ipc_close(&engine.store);
+		timer_cancel(&gone_timer);
+	}
+	ipc_init(&engine.store, engine.base, fd, store_dispatch, store_gone,
+	    NULL);
+	lookup_init(&engine.store);
+	if (had_one) {
+		publisher_doubt_all();
+		control_store_changed();
+		ipc_send(&proc_parent, IMSG_STORE_TAKEN, 0, -1, NULL, 0);
+	}
+	had_one = 1;
+}
+
 static void
 engine_reloaded(struct imsg *imsg)
 {
@@ -381,14 +399,12 @@ engine_reloaded(struct imsg *imsg)
 
 	if (len > 0)
 		ipc_data(imsg, text, len);
-	control_reloaded(text, len);
+	control_reloaded(imsg_get_id(imsg), text, len);
 }
 
 static void
 parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 {
-	int	 fd;
-
 	(void)ipc;
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_BEGIN:
@@ -432,11 +448,7 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 		engine_conf_end();
 		break;
 	case IMSG_PEER:
-		if ((fd = imsg_get_fd(imsg)) == -1)
-			fatalx("parent: no socket to the store");
-		ipc_init(&engine.store, engine.base, fd, store_dispatch,
-		    store_gone, NULL);
-		lookup_init(&engine.store);
+		engine_peer(imsg);
 		break;
 	case IMSG_LISTENER:
 		engine_listener(imsg);

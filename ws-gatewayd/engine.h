@@ -49,8 +49,10 @@ void	revalidate_revoked(const struct store_lookup *, size_t n);
  * pending request come back from the parent and the store.
  */
 void	control_init(int fd);
-void	control_reloaded(const char *text, size_t len);	/* IMSG_CTL_RELOADED */
+void	control_reloaded(uint32_t id, const char *text,
+	    size_t len);				/* IMSG_CTL_RELOADED */
 void	control_token(const struct token_row *);	/* IMSG_STORE_TOKEN */
 void	control_done(const struct token_done *);	/* IMSG_STORE_DONE */
+void	control_store_changed(void);	/* the one that was asked is no more */
 
 #endif /* ENGINE_H */

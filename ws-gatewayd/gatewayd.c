@@ -87,7 +87,7 @@ find_self(const char *argv0, char *self)
 }
 
 static void
-child_main(const char *name)
+child_main(const char *self, const char *name)
 {
 	if (strcmp(name, proc_name(PROC_ENGINE)) == 0)
 		engine_main();
@@ -95,6 +95,8 @@ child_main(const char *name)
 		store_main();
 	if (strcmp(name, proc_name(PROC_KEYS)) == 0)
 		keys_main();
+	if (strcmp(name, proc_name(PROC_STARTER)) == 0)
+		starter_main(self);
 	errx(1, "-proc is for the parent process only");
 }
 
@@ -156,7 +158,8 @@ open_everything(struct parent *p)
 {
 	char	error[PATH_MAX + 256];
 
-	parent_conf_paths(p, p->conf);
+	if (parent_conf_paths(p, p->conf, error, sizeof(error)) == -1)
+		parent_refuse("%s", error);
 	open_log(p);
 	atexit(parent_cleanup);
 	parent_identity(p);
@@ -199,7 +202,7 @@ main(int argc, char **argv)
 	struct parent	*p = &parent;
 
 	if (argc == 3 && strcmp(argv[1], "-proc") == 0)
-		child_main(argv[2]);
+		child_main(argv[0], argv[2]);
 	open_standard_fds();
 	if (argc >= 2 && strcmp(argv[1], "-selftest") == 0)
 		selftest_main(argc - 2, argv + 2);

@@ -82,12 +82,6 @@ id_cmp(const struct lookup *a, const struct lookup *b)
 	return (a->ask.id < b->ask.id ? -1 : a->ask.id > b->ask.id);
 }
 
-void
-lookup_init(struct ipc *store)
-{
-	lookup_store = store;
-}
-
 static void
 lookup_arm(void)
 {
@@ -218,6 +212,22 @@ lookup_flush(void)
 	    nbatch * sizeof(batch[0]));
 	explicit_bzero(batch, nbatch * sizeof(batch[0]));
 	nbatch = 0;
+}
+
+void
+lookup_init(struct ipc *store)
+{
+	struct lookup	*l;
+
+	lookup_store = store;
+	gone = missed = 0;
+	nbatch = 0;
+	TAILQ_FOREACH(l, &pending, by_age) {
+		batch[nbatch++] = l->ask;
+		if (nbatch == BATCH)
+			lookup_flush();
+	}
+	lookup_flush();
 }
 
 void

@@ -12,6 +12,7 @@
 
 struct conn;
 
+/* The first store, or another: it is asked again what the last one owes. */
 void	lookup_init(struct ipc *store);
 
 /*

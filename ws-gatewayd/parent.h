@@ -23,10 +23,10 @@ enum parent_phase {
 struct parent;
 
 struct child {
-	int		 used;		/* the configuration wants it */
 	struct parent	*parent;
 	enum proc_id	 id;
-	pid_t		 pid;		/* 0: none, or reaped */
+	pid_t		 pid;		/* 0: none of ours, or reaped */
+	uint32_t	 serial;	/* the starter's; 0: none, or reaped */
 	int		 open;		/* the ipc */
 	int		 ready;
 	int		 status;	/* of wait(2), once reaped */
@@ -44,16 +44,25 @@ struct listener {
 };
 TAILQ_HEAD(listeners, listener);
 
-/* All that there are, in the order in which they stop. */
-#define CHILD_FOREACH(c, p)						\
-	for ((c) = &(p)->child[PROC_ENGINE];				\
-	    (c) <= &(p)->child[PROC_COUNT - 1]; (c)++)			\
-		if (!(c)->used)						\
-			continue;					\
-		else
-
 struct tls_item;
 TAILQ_HEAD(tls_items, tls_item);
+/*
+ * A reload, from the request to the answer.  With another database it waits
+ * for a new store to be ready; then the engine takes that one, and then the old
+ * one ends.
+ */
+struct reload {
+	int		 under_way;
+	uint32_t	 client;	/* who asked, to the engine; 0: nobody */
+	int		 again;		/* a SIGHUP came meanwhile */
+	struct conf	*conf;		/* not in force yet */
+	struct child	*next;		/* the new store, not in force yet */
+	struct child	*old;		/* the one that was */
+	int		 peer;		/* the engine's end of its socket */
+	char		 refusal[1024];	/* why the new store does not start */
+	char		 restart[256];	/* what a restart is needed for */
+	struct event	*ev_limit;
+};
 
 struct parent {
 	struct flags		 flags;
@@ -68,8 +77,10 @@ struct parent {
 	int			 control_fd;
 	struct unixsock		 control;
 	struct event_base	*base;
-	struct child		 child[PROC_COUNT];
 	struct tls_items	 tls;		/* read, and not yet sent */
+	struct child		*child[PROC_COUNT];	/* in force */
+	void			(*dispatch)(struct ipc *, struct imsg *);
+	struct reload		 reload;
 	enum parent_phase	 phase;
 	char			 refusal[1024];	/* why the start failed */
 	int			 exit_code;
@@ -87,9 +98,9 @@ void	parent_refuse(const char *, ...)
 	    __attribute__((__noreturn__, __format__(printf, 1, 2)));
 
 /* parent_paths.c */
-/* Into an absolute path from CWD, in place.  Refuses one that is too long. */
-void	parent_absolute(const char *cwd, char *path, size_t size);
-void	parent_conf_paths(struct parent *, struct conf *);
+/* Make a configuration's paths absolute.  -1: WHY says which is too long. */
+int	parent_conf_paths(struct parent *, struct conf *, char *why,
+	    size_t size);
 /* Confine the parent to the folders that it still needs. */
 void	parent_confine(struct parent *);
 
@@ -114,11 +125,21 @@ void	parent_listen_keep(struct conf *new, struct conf *old, char *list,
 void	parent_listen_trim(struct parent *);
 
 /* parent_children.c */
-void	parent_start_children(struct parent *,
-	    void (*dispatch)(struct ipc *, struct imsg *));
+void	parent_start_children(struct parent *);
+/*
+ * Ask the starter for another store, which is for CONF: what becomes of it, it
+ * says itself.  PEER gets the engine's end of its socket.  NULL: errno.
+ */
+struct child *parent_start_store(struct parent *, const struct conf *,
+	    int *peer);
 /* Reap who has ended; called at SIGCHLD. */
 void	parent_reap(struct parent *);
-int	parent_alive(const struct parent *, enum proc_id);
+/* The starter has reaped, or is itself no more there to do it. */
+void	parent_store_ended(struct parent *, uint32_t serial, int status);
+void	parent_starter_ended(struct parent *);
+int	parent_alive(const struct child *);
+/* 0 when there is nothing to kill any more. */
+int	parent_kill(struct child *);
 void	parent_kill_children(struct parent *);
 
 /* parent_stop.c */
@@ -143,11 +164,29 @@ void	parent_tls_forget(struct tls_items *);
 /* Try them, in a process that has nothing else to do. */
 int	parent_tls_check(const struct conf *, char *err, size_t);
 
-/* parent_reload.c: into TEXT what the engine is told. */
-void	parent_reload(struct parent *, char *text, size_t size);
+/* How a child has ended, in words. */
+void	parent_describe_end(const struct child *, char *buf, size_t size);
+
+/*
+ * parent_reload.c: CLIENT is the engine's number of who asks and is answered,
+ * 0 for a signal.
+ */
+void	parent_reload(struct parent *, uint32_t client);
+/* The new store is ready, refuses, has been taken by the engine. */
+void	parent_reload_ready(struct parent *);
+void	parent_reload_refused(struct parent *, const char *why);
+void	parent_reload_taken(struct parent *);
+/* Whether the child that ended is of a reload's, and not the daemon's end. */
+int	parent_reload_ended(struct child *);
+/* The daemon stops. */
+void	parent_reload_abandon(struct parent *);
+
+/* reload_keep.c: what can't change in place stays; LIST gets its names. */
+void	reload_keep(struct conf *, struct conf *old, char *list, size_t size);
+int	reload_same_database(const struct conf *, const struct conf *);
 
 /* conf_send.c */
-void	conf_send(struct parent *, struct child *);
+void	conf_send(struct parent *, const struct conf *, struct child *);
 void	conf_send_end(struct child *);
 
 /* parent_loop.c */

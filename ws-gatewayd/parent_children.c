@@ -1,13 +1,12 @@
 /*
  * The children's births and deaths.  Each is a fork and an exec of our own
- * binary, and gets its socket to the parent and nothing else.
+ * binary, and gets its socket to the parent and nothing else; the stores of
+ * reloads are the starter's to fork.
  */
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,82 +15,36 @@
 #include "log.h"
 #include "parent.h"
 
-#define ENV_MAX	32
+#define CHILDREN_MAX	(PROC_COUNT + 2)	/* those of a reload, too */
 
-extern char	**environ;
-
-/*
- * The environment may hold secrets of whoever starts us.  What is left is for
- * the loader, the C library, and the instruments of a debug build.
- */
-static char **
-child_environment(void)
+/* All there are, in LIST. */
+static size_t
+children(const struct parent *p, struct child *list[CHILDREN_MAX])
 {
-	static const char *const keep[] = { "PATH=", "TZ=", "LD_LIBRARY_PATH=",
-				    "MALLOC_OPTIONS=", "ASAN_OPTIONS=",
-				    "LSAN_OPTIONS=", "UBSAN_OPTIONS=",
-				    "LLVM_PROFILE_FILE=", "GCOV_PREFIX=" };
-	static char		*env[ENV_MAX + 1];
-	char			**e;
-	size_t			 i, n = 0;
+	size_t	n = 0;
+	int	id;
 
-	for (e = environ; *e != NULL && n < ENV_MAX; e++)
-		for (i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
-			if (strncmp(*e, keep[i], strlen(keep[i])) == 0) {
-				env[n++] = *e;
-				break;
-			}
-	env[n] = NULL;
-	return (env);
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (p->child[id] != NULL)
+			list[n++] = p->child[id];
+	if (p->reload.next != NULL)
+		list[n++] = p->reload.next;
+	if (p->reload.old != NULL)
+		list[n++] = p->reload.old;
+	return (n);
 }
 
-static void
-raise_file_limit(void)
+int
+parent_kill(struct child *c)
 {
-	struct rlimit	rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		return;
-	rl.rlim_cur = rl.rlim_max;
-	/* Every connection is one; with fewer it says so when they are used. */
-	setrlimit(RLIMIT_NOFILE, &rl);
-}
-
-/* In the child, until it is another program. */
-static void
-child_exec(const struct parent *p, enum proc_id id, int fd)
-{
-	static const int	 sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
-	static char		 mode[] = "-proc";
-	char			 name[16], *argv[4];
-	size_t			 i;
-	int			 null;
-
-	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
-		signal(sigs[i], SIG_IGN);
-	if (id == PROC_ENGINE)
-		raise_file_limit();
-	/* Or dup2(2) would leave it to be closed by exec. */
-	if (fd == PROC_FD) {
-		if (fcntl(fd, F_SETFD, 0) == -1)
-			_exit(1);
-	} else if (dup2(fd, PROC_FD) == -1)
-		_exit(1);
-	if ((null = open("/dev/null", O_RDWR)) == -1 ||
-	    dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1)
-		_exit(1);
-	/* Reports of a sanitizer go there, and nothing else. */
-	if (p->background && dup2(null, STDERR_FILENO) == -1)
-		_exit(1);
-	closefrom(PROC_FD + 1);
-	strlcpy(name, proc_name(id), sizeof(name));
-	if ((argv[0] = strdup(p->self)) == NULL)
-		_exit(1);
-	argv[1] = mode;
-	argv[2] = name;
-	argv[3] = NULL;
-	execve(p->self, argv, child_environment());
-	_exit(127);
+	if (c->pid != 0)
+		kill(c->pid, SIGKILL);
+	else if (c->serial != 0)
+		ipc_send(&c->parent->child[PROC_STARTER]->ipc,
+		    IMSG_KILL_STORE, c->serial, -1, NULL, 0);
+	else
+		return (0);
+	return (1);
 }
 
 static void
@@ -102,58 +55,74 @@ child_gone(struct ipc *ipc)
 	ipc_close(ipc);
 	c->open = 0;
 	/* It is on its way out, or of no more use. */
-	if (c->pid != 0)
-		kill(c->pid, SIGKILL);
-	else
+	if (!parent_kill(c))
 		parent_child_ended(c);
 }
 
-static void
-child_start(struct parent *p, enum proc_id id,
-    void (*dispatch)(struct ipc *, struct imsg *))
+static int
+make_pair(int fds[2])
 {
-	struct child	*c = &p->child[id];
-	int		 fds[2];
+	return (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0, fds));
+}
 
+static struct child *
+child_new(struct parent *p, enum proc_id id, int fd)
+{
+	struct child	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		fatal("child");
 	c->parent = p;
 	c->id = id;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    fds) == -1)
+	ipc_init(&c->ipc, p->base, fd, p->dispatch, child_gone, c);
+	c->open = 1;
+	return (c);
+}
+
+static void
+child_start(struct parent *p, enum proc_id id)
+{
+	int	fds[2];
+	pid_t	pid;
+
+	if (make_pair(fds) == -1)
 		fatal("socketpair");
-	switch (c->pid = fork()) {
+	switch (pid = fork()) {
 	case -1:
-		c->pid = 0;
 		fatal("fork");
 	case 0:
-		child_exec(p, id, fds[1]);
+		proc_exec(p->self, id, fds[1], p->background);
 	}
 	close(fds[1]);
-	ipc_init(&c->ipc, p->base, fds[0], dispatch, child_gone, c);
-	c->open = 1;
+	p->child[id] = child_new(p, id, fds[0]);
+	p->child[id]->pid = pid;
+}
+
+static void
+send_process(const struct parent *p, struct child *c)
+{
+	struct conf_process	process = p->process;
+
+	/* The store's files are where the configuration says. */
+	if (c->id != PROC_ENGINE)
+		process.chroot[0] = '\0';
+	ipc_send(&c->ipc, IMSG_CONF_PROCESS, 0, -1, &process,
+	    sizeof(process));
 }
 
 /* Hand over what is passed on, which is the child's alone from then on. */
 static void
-child_introduce(struct child *a, struct child *b, enum imsg_type type)
-{
-	int	 fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    fds) == -1)
-		fatal("socketpair");
-	ipc_send(&a->ipc, type, 0, fds[0], NULL, 0);
-	ipc_send(&b->ipc, type, 0, fds[1], NULL, 0);
-}
-
-static void
 child_pass_sockets(struct parent *p)
 {
-	struct child	*engine = &p->child[PROC_ENGINE];
+	struct child	*engine = p->child[PROC_ENGINE];
 	struct listener	*l;
+	int		 fds[2];
 
-	child_introduce(engine, &p->child[PROC_STORE], IMSG_PEER);
-	if (p->child[PROC_KEYS].used)
-		child_introduce(engine, &p->child[PROC_KEYS], IMSG_KEYS_PEER);
+	if (make_pair(fds) == -1)
+		fatal("socketpair");
+	ipc_send(&engine->ipc, IMSG_PEER, 0, fds[0], NULL, 0);
+	ipc_send(&p->child[PROC_STORE]->ipc, IMSG_PEER, 0, fds[1], NULL, 0);
 	TAILQ_FOREACH(l, &p->listeners, entry) {
 		ipc_send(&engine->ipc, IMSG_LISTENER, l->id, l->fd, NULL, 0);
 		l->fd = -1;
@@ -165,60 +134,120 @@ child_pass_sockets(struct parent *p)
 }
 
 void
-parent_start_children(struct parent *p,
-    void (*dispatch)(struct ipc *, struct imsg *))
+parent_start_children(struct parent *p)
 {
-	struct child		*c;
-	struct conf_process	 process;
+	int	id;
 
-	p->child[PROC_ENGINE].used = p->child[PROC_STORE].used = 1;
-	p->child[PROC_KEYS].used = parent_tls_used(p->conf) &&
-	    p->conf->s.key_isolation;
-	CHILD_FOREACH(c, p)
-		child_start(p, (enum proc_id)(c - p->child), dispatch);
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		child_start(p, id);
 	child_pass_sockets(p);
-	CHILD_FOREACH(c, p) {
-		conf_send(p, c);
-		process = p->process;
-		/* The store's files are where the configuration says. */
-		if (c->id == PROC_STORE)
-			process.chroot[0] = '\0';
-		ipc_send(&c->ipc, IMSG_CONF_PROCESS, 0, -1, &process,
-		    sizeof(process));
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
+		conf_send(p, p->conf, p->child[id]);
+		if (id != PROC_STARTER)
+			send_process(p, p->child[id]);
 	}
-	parent_tls_send(p, &p->tls, &p->conf->s);
-	CHILD_FOREACH(c, p)
-		conf_send_end(c);
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		conf_send_end(p->child[id]);
+}
+
+struct child *
+parent_start_store(struct parent *p, const struct conf *conf, int *peer)
+{
+	static uint32_t	 serial;
+	struct child	*c;
+	int		 own[2], theirs[2], error;
+
+	if (make_pair(own) == -1)
+		return (NULL);
+	if (make_pair(theirs) == -1) {
+		error = errno;
+		close(own[0]);
+		close(own[1]);
+		errno = error;
+		return (NULL);
+	}
+	c = child_new(p, PROC_STORE, own[0]);
+	/* 0 stands for none. */
+	if (++serial == 0)
+		serial++;
+	c->serial = serial;
+	ipc_send(&p->child[PROC_STARTER]->ipc, IMSG_START_STORE, c->serial,
+	    own[1], NULL, 0);
+	conf_send(p, conf, c);
+	send_process(p, c);
+	ipc_send(&c->ipc, IMSG_PEER, 0, theirs[1], NULL, 0);
+	conf_send_end(c);
+	*peer = theirs[0];
+	return (c);
 }
 
 int
-parent_alive(const struct parent *p, enum proc_id id)
+parent_alive(const struct child *c)
 {
-	return (p->child[id].pid != 0 || p->child[id].open);
+	return (c != NULL && (c->pid != 0 || c->serial != 0 || c->open));
+}
+
+/* Reaped: but its last words may still be in the socket. */
+static void
+child_reaped(struct child *c, int status)
+{
+	c->pid = 0;
+	c->serial = 0;
+	c->status = status;
+	if (!c->open)
+		parent_child_ended(c);
 }
 
 void
 parent_reap(struct parent *p)
 {
-	struct child	*c;
+	struct child	*list[CHILDREN_MAX];
+	size_t		 i, n;
+	int		 status;
 
-	CHILD_FOREACH(c, p) {
-		if (c->pid == 0 || waitpid(c->pid, &c->status,
-		    WNOHANG) != c->pid)
-			continue;
-		c->pid = 0;
-		/* Its last words may still be in the socket. */
-		if (!c->open)
-			parent_child_ended(c);
-	}
+	n = children(p, list);
+	for (i = 0; i < n; i++)
+		if (list[i]->pid != 0 && waitpid(list[i]->pid, &status,
+		    WNOHANG) == list[i]->pid)
+			child_reaped(list[i], status);
+}
+
+void
+parent_store_ended(struct parent *p, uint32_t serial, int status)
+{
+	struct child	*list[CHILDREN_MAX];
+	size_t		 i, n;
+
+	n = children(p, list);
+	for (i = 0; i < n && list[i]->serial != serial; i++)
+		continue;
+	if (serial == 0 || i == n)
+		fatalx("the starter tells of a store that never was");
+	child_reaped(list[i], status);
+}
+
+/* Nobody will tell how they end; that they do, their sockets say. */
+void
+parent_starter_ended(struct parent *p)
+{
+	struct child	*list[CHILDREN_MAX];
+	size_t		 i, n;
+
+	n = children(p, list);
+	for (i = 0; i < n; i++)
+		if (list[i]->serial != 0)
+			child_reaped(list[i], 0);
 }
 
 void
 parent_kill_children(struct parent *p)
 {
-	struct child	*c;
+	struct child	*list[CHILDREN_MAX];
+	size_t		 i, n;
 
-	CHILD_FOREACH(c, p)
-		if (c->pid != 0)
-			kill(c->pid, SIGKILL);
+	/* The starter's end with us, as all whose socket to us is closed. */
+	n = children(p, list);
+	for (i = 0; i < n; i++)
+		if (list[i]->pid != 0)
+			kill(list[i]->pid, SIGKILL);
 }

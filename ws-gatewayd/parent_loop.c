@@ -18,35 +18,43 @@ static void
 on_ready(struct child *c, struct imsg *imsg)
 {
 	struct parent	*p = c->parent;
-	struct child	*other;
+	int		 id;
 
 	ipc_data(imsg, NULL, 0);
+	if (c == p->reload.next) {
+		parent_reload_ready(p);
+		return;
+	}
 	c->ready = 1;
-	CHILD_FOREACH(other, p)
-		if (!other->ready)
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (!p->child[id]->ready)
 			return;
 	if (p->phase == PARENT_STARTING)
 		event_base_loopbreak(p->base);
 }
 
-/* Only the start can be refused; a later fatal end is in the log. */
+/* Only a start can be refused; a later fatal end is in the log. */
 static void
 on_refuse(struct child *c, struct imsg *imsg)
 {
 	struct parent	*p = c->parent;
+	char		 text[sizeof(p->refusal)];
 	size_t		 i, len = imsg_get_len(imsg);
 
-	if (p->phase != PARENT_STARTING || p->refusal[0] != '\0')
-		return;
-	if (len >= sizeof(p->refusal))
+	if (len >= sizeof(text))
 		fatalx("%s refuses with too long a text", proc_name(c->id));
-	if (len > 0 && imsg_get_data(imsg, p->refusal, len) == -1)
+	if (len > 0 && imsg_get_data(imsg, text, len) == -1)
 		fatal("imsg_get_data");
-	p->refusal[len] = '\0';
+	text[len] = '\0';
 	for (i = 0; i < len; i++)
-		if ((unsigned char)p->refusal[i] < 0x20)
-			p->refusal[i] = ' ';
-	event_base_loopbreak(p->base);
+		if ((unsigned char)text[i] < 0x20)
+			text[i] = ' ';
+	if (c == p->reload.next)
+		parent_reload_refused(p, text);
+	else if (p->phase == PARENT_STARTING && p->refusal[0] == '\0') {
+		strlcpy(p->refusal, text, sizeof(p->refusal));
+		event_base_loopbreak(p->base);
+	}
 }
 
 static void
@@ -68,41 +76,43 @@ on_log(struct child *c, struct imsg *imsg)
 }
 
 static void
-on_usage(struct child *c, struct imsg *imsg)
+on_ctl_reload(struct child *c, struct imsg *imsg)
 {
-	struct proc_usage	usage;
-
-	ipc_data(imsg, &usage, sizeof(usage));
-	usage.proc = c->id;
-	ipc_send(&c->parent->child[PROC_ENGINE].ipc, IMSG_PROCSTAT, 0, -1,
-	    &usage, sizeof(usage));
+	ipc_data(imsg, NULL, 0);
+	if (c->parent->phase == PARENT_RUNNING)
+		parent_reload(c->parent, imsg_get_id(imsg));
 }
 
 static void
-on_ctl_reload(struct child *c, struct imsg *imsg)
+on_store_taken(struct child *c, struct imsg *imsg)
 {
-	char	text[512];
-
 	ipc_data(imsg, NULL, 0);
-	parent_reload(c->parent, text, sizeof(text));
-	ipc_send(&c->ipc, IMSG_CTL_RELOADED, imsg_get_id(imsg), -1, text,
-	    strlen(text));
+	parent_reload_taken(c->parent);
+}
+
+static void
+on_store_ended(struct child *c, struct imsg *imsg)
+{
+	int32_t	status;
+
+	ipc_data(imsg, &status, sizeof(status));
+	parent_store_ended(c->parent, imsg_get_id(imsg), status);
 }
 
 static void
 on_ctl_log_level(struct child *c, struct imsg *imsg)
 {
 	struct parent	*p = c->parent;
-	struct child	*other;
 	uint32_t	 level;
+	int		 id;
 
 	ipc_data(imsg, &level, sizeof(level));
 	if (level > LOGL_FATAL)
 		fatalx("%s asks for log level %u", proc_name(c->id), level);
 	log_info("log level is %s", log_level_name(level));
 	log_set_level(level);
-	CHILD_FOREACH(other, p)
-		ipc_send(&other->ipc, IMSG_LOG_LEVEL, 0, -1, &level,
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		ipc_send(&p->child[id]->ipc, IMSG_LOG_LEVEL, 0, -1, &level,
 		    sizeof(level));
 }
 
@@ -119,23 +129,25 @@ dispatch(struct ipc *ipc, struct imsg *imsg)
 {
 	static const struct {
 		enum imsg_type	type;
-		int		engine_only;
+		int		from;	/* enum proc_id, 0: all */
 		void		(*handle)(struct child *, struct imsg *);
 	} handlers[] = {
 		{ IMSG_READY, 0, on_ready },
 		{ IMSG_REFUSE, 0, on_refuse },
 		{ IMSG_LOG, 0, on_log },
-		{ IMSG_PROCSTAT, 0, on_usage },
-		{ IMSG_CTL_RELOAD, 1, on_ctl_reload },
-		{ IMSG_CTL_LOG_LEVEL, 1, on_ctl_log_level },
-		{ IMSG_CTL_STOP, 1, on_ctl_stop },
+		{ IMSG_STORE_TAKEN, PROC_ENGINE, on_store_taken },
+		{ IMSG_CTL_RELOAD, PROC_ENGINE, on_ctl_reload },
+		{ IMSG_CTL_LOG_LEVEL, PROC_ENGINE, on_ctl_log_level },
+		{ IMSG_CTL_STOP, PROC_ENGINE, on_ctl_stop },
+		{ IMSG_STORE_ENDED, PROC_STARTER, on_store_ended },
 	};
 	struct child	*c = ipc->arg;
 	size_t		 i;
 
 	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].type == imsg_get_type(imsg) &&
-		    (!handlers[i].engine_only || c->id == PROC_ENGINE)) {
+		    (handlers[i].from == 0 ||
+		    handlers[i].from == (int)c->id)) {
 			handlers[i].handle(c, imsg);
 			return;
 		}
@@ -147,7 +159,6 @@ static void
 on_signal(int sig, short what, void *arg)
 {
 	struct parent	*p = arg;
-	char		 text[512];
 
 	(void)what;
 	switch (sig) {
@@ -160,7 +171,7 @@ on_signal(int sig, short what, void *arg)
 		break;
 	case SIGHUP:
 		if (p->phase == PARENT_RUNNING)
-			parent_reload(p, text, sizeof(text));
+			parent_reload(p, 0);
 		break;
 	case SIGUSR1:
 		logfile_reopen();
@@ -183,7 +194,7 @@ on_stat(int fd, short what, void *arg)
 	memset(&usage, 0, sizeof(usage));
 	usage.proc = PROC_PARENT;
 	procstat_read(&usage.stat);
-	ipc_send(&p->child[PROC_ENGINE].ipc, IMSG_PROCSTAT, 0, -1, &usage,
+	ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_PROCSTAT, 0, -1, &usage,
 	    sizeof(usage));
 	event_want(p->ev_stat, &period);
 }
@@ -193,7 +204,7 @@ static void
 on_kill(int fd, short what, void *arg)
 {
 	struct parent	*p = arg;
-	struct child	*c;
+	int		 id;
 
 	(void)fd;
 	(void)what;
@@ -201,10 +212,10 @@ on_kill(int fd, short what, void *arg)
 		parent_stop_overdue(p);
 		return;
 	}
-	CHILD_FOREACH(c, p)
-		if (!c->ready && p->refusal[0] == '\0')
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (!p->child[id]->ready && p->refusal[0] == '\0')
 			snprintf(p->refusal, sizeof(p->refusal),
-			    "%s was not ready within %d s", proc_name(c->id),
+			    "%s was not ready within %d s", proc_name(id),
 			    START_LIMIT_S);
 	event_base_loopbreak(p->base);
 }
@@ -235,7 +246,8 @@ parent_start_loop(struct parent *p)
 		fatalx("event_base_new failed");
 	logfile_attach(p->base);
 	add_events(p);
-	parent_start_children(p, dispatch);
+	p->dispatch = dispatch;
+	parent_start_children(p);
 	event_want(p->ev_kill, &limit);
 	event_base_dispatch(p->base);
 	if (p->refusal[0] != '\0')

@@ -8,37 +8,49 @@
 #include "log.h"
 #include "parent.h"
 
-void
-parent_absolute(const char *cwd, char *path, size_t size)
+/* Into an absolute path from the folder of the start, in place. */
+static int
+absolute(const struct parent *p, char *path, size_t size, char *why,
+    size_t whysize)
 {
-	char	rel[PATH_MAX];
-	int	n;
+	const char	*cwd = p->cwd;
+	char		 rel[PATH_MAX];
+	int		 n;
 
 	if (path[0] == '/' || path[0] == '\0')
-		return;
+		return (0);
 	strlcpy(rel, path, sizeof(rel));
 	n = snprintf(path, size, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd,
 	    rel);
-	if (n < 0 || (size_t)n >= size)
-		parent_refuse("%s: the path is too long from %s", rel, cwd);
+	if (n >= 0 && (size_t)n < size)
+		return (0);
+	snprintf(why, whysize, "%.100s...: the path is too long from %.100s",
+	    rel, cwd);
+	return (-1);
 }
 
-void
-parent_conf_paths(struct parent *p, struct conf *conf)
+int
+parent_conf_paths(struct parent *p, struct conf *conf, char *why, size_t size)
 {
-	parent_absolute(p->cwd, conf->log_file, sizeof(conf->log_file));
-	parent_absolute(p->cwd, conf->pid_file, sizeof(conf->pid_file));
-	parent_absolute(p->cwd, conf->control, sizeof(conf->control));
-	parent_absolute(p->cwd, conf->chroot, sizeof(conf->chroot));
+	if (absolute(p, conf->log_file, sizeof(conf->log_file), why,
+	    size) == -1 ||
+	    absolute(p, conf->pid_file, sizeof(conf->pid_file), why,
+	    size) == -1 ||
+	    absolute(p, conf->control, sizeof(conf->control), why,
+	    size) == -1 ||
+	    absolute(p, conf->chroot, sizeof(conf->chroot), why, size) == -1)
+		return (-1);
 
 	/* The file is read again after the working directory was left. */
-	if (p->conf_file[0] == '\0') {
-		strlcpy(p->conf_file, p->flags.file != NULL ? p->flags.file :
-		    CONF_FILE, sizeof(p->conf_file));
-		parent_absolute(p->cwd, p->conf_file, sizeof(p->conf_file));
-		if (p->flags.file != NULL)
-			p->flags.file = p->conf_file;
-	}
+	if (p->conf_file[0] != '\0')
+		return (0);
+	strlcpy(p->conf_file, p->flags.file != NULL ? p->flags.file :
+	    CONF_FILE, sizeof(p->conf_file));
+	if (absolute(p, p->conf_file, sizeof(p->conf_file), why, size) == -1)
+		return (-1);
+	if (p->flags.file != NULL)
+		p->flags.file = p->conf_file;
+	return (0);
 }
 
 #define PATHS_MAX	64

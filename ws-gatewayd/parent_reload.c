@@ -1,12 +1,22 @@
 /*
- * A new configuration while running: all of it or nothing.  What was bound,
- * opened or dropped at the start stays as it is, and its change is told.
+ * A new configuration while running: all of it or nothing.
+ *
+ * A store can't open another database: its confinement is the database that it
+ * has.  So there is a new store for a new database.  Until that one is ready
+ * nothing has changed; then the engine asks it instead of the old one, in the
+ * same turn in which all else changes, and no connection is touched.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "parent.h"
+
+#define READY_LIMIT_S	30	/* as at the start */
+#define END_LIMIT_S	2
 
 /* conf_load() reports line by line, and the first one is the answer. */
 static char	first_error[512];
@@ -20,112 +30,242 @@ report(const char *line)
 }
 
 static void
-note(char *list, size_t size, const char *what)
+answer(struct parent *p, uint32_t client, const char *text)
 {
-	if (list[0] != '\0')
-		strlcat(list, ", ", size);
-	strlcat(list, what, size);
+	if (client != 0)
+		ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_CTL_RELOADED,
+		    client, -1, text, strlen(text));
 }
 
+/* The answer; then whoever sent a signal meanwhile has what it wanted. */
 static void
-keep_string(char *new, const char *old, size_t size, const char *what,
-    char *list, size_t listsize)
+finish(struct parent *p, const char *text)
 {
-	if (strcmp(new, old) == 0)
+	struct reload	*r = &p->reload;
+
+	answer(p, r->client, text);
+	conf_free(r->conf);
+	r->conf = NULL;
+	r->under_way = 0;
+	if (!r->again || p->phase != PARENT_RUNNING)
 		return;
-	note(list, listsize, what);
-	strlcpy(new, old, size);
+	r->again = 0;
+	parent_reload(p, 0);
 }
 
-/* All but a password that its file has another of now. */
 static void
-keep_database(struct conf *new, const struct conf *old, char *list,
-    size_t size)
+finish_good(struct parent *p)
 {
-	if (new->db != old->db || strcmp(new->dsn, old->dsn) != 0 ||
-	    strcmp(new->db_password_file, old->db_password_file) != 0) {
-		note(list, size, "database");
-		new->db = old->db;
-		strlcpy(new->dsn, old->dsn, sizeof(new->dsn));
-		strlcpy(new->db_password_file, old->db_password_file,
-		    sizeof(new->db_password_file));
-		strlcpy(new->db_password, old->db_password,
-		    sizeof(new->db_password));
-	}
-	keep_string(new->db_tls_ca, old->db_tls_ca, sizeof(new->db_tls_ca),
-	    "database tls ca", list, size);
-	keep_string(new->db_tls_cert, old->db_tls_cert,
-	    sizeof(new->db_tls_cert), "database tls cert", list, size);
-	keep_string(new->db_tls_key, old->db_tls_key, sizeof(new->db_tls_key),
-	    "database tls key", list, size);
+	char	text[sizeof(p->reload.restart) + 64] = "";
+
+	if (p->reload.restart[0] != '\0')
+		snprintf(text, sizeof(text), "warning: a restart is needed "
+		    "for: %s", p->reload.restart);
+	finish(p, text);
 }
 
-/*
- * Put back into NEW what a running process can't change, so that what it holds
- * is what is in force; LIST gets the names.
- */
 static void
-keep_old(struct conf *new, struct conf *old, char *list, size_t size)
+finish_bad(struct parent *p, const char *text)
 {
-	list[0] = '\0';
-	parent_listen_keep(new, old, list, size);
-	keep_database(new, old, list, size);
-	keep_string(new->user, old->user, sizeof(new->user), "user", list,
-	    size);
-	keep_string(new->chroot, old->chroot, sizeof(new->chroot), "chroot",
-	    list, size);
-	if (strcmp(new->control, old->control) != 0 ||
-	    new->control_mode != old->control_mode ||
-	    strcmp(new->control_group, old->control_group) != 0) {
-		note(list, size, "control");
-		strlcpy(new->control, old->control, sizeof(new->control));
-		new->control_mode = old->control_mode;
-		strlcpy(new->control_group, old->control_group,
-		    sizeof(new->control_group));
+	log_error("configuration not reloaded, the old one is in force");
+	finish(p, text);
+}
+
+/* What waited for its turn is in force. */
+static void
+apply(struct parent *p)
+{
+	struct reload	*r = &p->reload;
+	int		 id;
+
+	conf_free(p->conf);
+	p->conf = r->conf;
+	r->conf = NULL;
+	log_set_level((enum log_level)p->conf->s.log_level);
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
+		conf_send(p, p->conf, p->child[id]);
+		conf_send_end(p->child[id]);
 	}
-	keep_string(new->log_file, old->log_file, sizeof(new->log_file),
-	    "log file", list, size);
-	keep_string(new->pid_file, old->pid_file, sizeof(new->pid_file),
-	    "pid file", list, size);
-	if (new->s.sandbox != old->s.sandbox) {
-		note(list, size, "sandbox");
-		new->s.sandbox = old->s.sandbox;
+	log_info("configuration reloaded");
+	if (r->restart[0] != '\0')
+		log_warnx("a restart is needed for the new value of: %s",
+		    r->restart);
+}
+
+static void
+limit(struct parent *p, time_t seconds)
+{
+	struct timeval	tv = { seconds, 0 };
+
+	event_want(p->reload.ev_limit, &tv);
+}
+
+static void
+on_limit(int fd, short what, void *arg)
+{
+	struct parent	*p = arg;
+	char		 text[64];
+
+	(void)fd;
+	(void)what;
+	if (p->reload.next != NULL) {
+		snprintf(text, sizeof(text), "the store for it was not ready "
+		    "within %d s", READY_LIMIT_S);
+		parent_reload_refused(p, text);
+	} else if (p->reload.old != NULL) {
+		log_warnx("the old store took too long to stop and is killed");
+		parent_kill(p->reload.old);
 	}
-	if (new->s.output != old->s.output) {
-		note(list, size, "http output");
-		new->s.output = old->s.output;
+}
+
+static void
+start_store(struct parent *p)
+{
+	struct reload	*r = &p->reload;
+	char		 text[128];
+
+	if (r->ev_limit == NULL && (r->ev_limit = evtimer_new(p->base,
+	    on_limit, p)) == NULL)
+		fatalx("no memory for timers");
+	r->refusal[0] = '\0';
+	if ((r->next = parent_start_store(p, r->conf, &r->peer)) == NULL) {
+		snprintf(text, sizeof(text), "no socket for a new store: %s",
+		    strerror(errno));
+		log_error("%s", text);
+		finish_bad(p, text);
+		return;
 	}
+	log_debug("the database changes: a new store starts");
+	limit(p, READY_LIMIT_S);
 }
 
 void
-parent_reload(struct parent *p, char *text, size_t size)
+parent_reload(struct parent *p, uint32_t client)
 {
-	struct conf	*conf;
-	char		 list[256];
-	int		 id;
+	struct reload	*r = &p->reload;
 
-	text[0] = first_error[0] = '\0';
-	if ((conf = conf_load(&p->flags, report)) == NULL) {
-		log_error("configuration not reloaded, the old one is in "
-		    "force");
-		strlcpy(text, first_error, size);
+	if (r->under_way) {
+		if (client == 0)
+			r->again = 1;
+		answer(p, client, "a reload is under way: try again after it");
 		return;
 	}
-	parent_conf_paths(p, conf);
-	keep_old(conf, p->conf, list, sizeof(list));
-	conf_free(p->conf);
-	p->conf = conf;
-	log_set_level((enum log_level)conf->s.log_level);
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
-		conf_send(p, &p->child[id]);
-		conf_send_end(&p->child[id]);
+	r->under_way = 1;
+	r->client = client;
+	first_error[0] = '\0';
+	if ((r->conf = conf_load(&p->flags, report)) == NULL) {
+		finish_bad(p, first_error);
+		return;
 	}
-	parent_listen_trim(p);
-	log_info("configuration reloaded");
-	if (list[0] != '\0') {
-		snprintf(text, size, "warning: a restart is needed for: %s",
-		    list);
-		log_warnx("a restart is needed for the new value of: %s",
-		    list);
+	if (parent_conf_paths(p, r->conf, first_error,
+	    sizeof(first_error)) == -1) {
+		log_error("configuration: %s", first_error);
+		finish_bad(p, first_error);
+		return;
 	}
+	reload_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
+	if (!reload_same_database(r->conf, p->conf)) {
+		start_store(p);
+		return;
+	}
+	apply(p);
+	finish_good(p);
+}
+
+/* The engine is told where to ask, and all the rest behind it. */
+void
+parent_reload_ready(struct parent *p)
+{
+	struct reload	*r = &p->reload;
+
+	/* Too late: it is being killed. */
+	if (r->refusal[0] != '\0')
+		return;
+	r->next->ready = 1;
+	r->old = p->child[PROC_STORE];
+	p->child[PROC_STORE] = r->next;
+	r->next = NULL;
+	ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_PEER, 0, r->peer, NULL, 0);
+	r->peer = -1;
+	apply(p);
+	limit(p, END_LIMIT_S);
+}
+
+void
+parent_reload_taken(struct parent *p)
+{
+	if (p->reload.old != NULL)
+		ipc_send(&p->reload.old->ipc, IMSG_SHUTDOWN, 0, -1, NULL, 0);
+}
+
+/* It ends by itself, or else is made to. */
+void
+parent_reload_refused(struct parent *p, const char *why)
+{
+	struct reload	*r = &p->reload;
+
+	if (r->refusal[0] == '\0') {
+		strlcpy(r->refusal, r->conf->db_where, sizeof(r->refusal));
+		if (r->refusal[0] != '\0')
+			strlcat(r->refusal, ": ", sizeof(r->refusal));
+		strlcat(r->refusal, why, sizeof(r->refusal));
+	}
+	parent_kill(r->next);
+}
+
+static void
+next_ended(struct parent *p)
+{
+	struct reload	*r = &p->reload;
+	char		 text[128];
+
+	if (r->refusal[0] == '\0') {
+		parent_describe_end(r->next, text, sizeof(text));
+		parent_reload_refused(p, text);
+	}
+	close(r->peer);
+	r->peer = -1;
+	r->next = NULL;
+	event_del(r->ev_limit);
+	log_error("configuration: %s", r->refusal);
+	finish_bad(p, r->refusal);
+}
+
+int
+parent_reload_ended(struct child *c)
+{
+	struct parent	*p = c->parent;
+	struct reload	*r = &p->reload;
+	char		 text[128];
+
+	if (c != r->next && c != r->old)
+		return (0);
+	if (p->phase == PARENT_STOPPING) {
+		if (c == r->next)
+			r->next = NULL;
+		else
+			r->old = NULL;
+	} else if (c == r->next)
+		next_ended(p);
+	else {
+		if (c->status != 0) {
+			parent_describe_end(c, text, sizeof(text));
+			log_warnx("after a reload: the old %s", text);
+		}
+		r->old = NULL;
+		event_del(r->ev_limit);
+		finish_good(p);
+	}
+	free(c);
+	return (1);
+}
+
+void
+parent_reload_abandon(struct parent *p)
+{
+	p->reload.again = 0;
+	if (p->reload.next != NULL)
+		parent_kill(p->reload.next);
+	if (p->reload.old != NULL)
+		parent_kill(p->reload.old);
 }

@@ -4,7 +4,6 @@
  */
 #include <sys/wait.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,11 +22,12 @@ static const struct timeval	next_limit = { 0, 400000 };
 static void
 stop_next(struct parent *p)
 {
-	struct child	*c;
+	int	id;
 
-	CHILD_FOREACH(c, p)
-		if (parent_alive(p, c->id)) {
-			ipc_send(&c->ipc, IMSG_SHUTDOWN, 0, -1, NULL, 0);
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (parent_alive(p->child[id])) {
+			ipc_send(&p->child[id]->ipc, IMSG_SHUTDOWN, 0, -1,
+			    NULL, 0);
 			return;
 		}
 	event_base_loopbreak(p->base);
@@ -41,26 +41,26 @@ parent_stop(struct parent *p, int exit_code)
 	p->phase = PARENT_STOPPING;
 	p->exit_code = exit_code;
 	event_want(p->ev_kill, exit_code == 0 ? &stop_limit : &broken_limit);
+	parent_reload_abandon(p);
 	stop_next(p);
 }
 
 void
 parent_stop_overdue(struct parent *p)
 {
-	struct child	*c;
+	int	id;
 
-	CHILD_FOREACH(c, p)
-		if (c->pid != 0) {
+	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
+		if (parent_kill(p->child[id])) {
 			log_warnx("%s took too long to stop and is killed",
-			    proc_name(c->id));
-			kill(c->pid, SIGKILL);
+			    proc_name(id));
 			event_want(p->ev_kill, &next_limit);
 			return;
 		}
 }
 
-static void
-describe_end(const struct child *c, char *buf, size_t size)
+void
+parent_describe_end(const struct child *c, char *buf, size_t size)
 {
 	int	status = c->status;
 
@@ -94,7 +94,11 @@ parent_child_ended(struct child *c)
 	struct parent	*p = c->parent;
 	char		 text[128];
 
-	describe_end(c, text, sizeof(text));
+	if (c->id == PROC_STARTER)
+		parent_starter_ended(p);
+	if (parent_reload_ended(c))
+		return;
+	parent_describe_end(c, text, sizeof(text));
 	switch (p->phase) {
 	case PARENT_STARTING:
 		if (p->refusal[0] == '\0')

@@ -964,6 +964,14 @@ end_tls(const struct word *name)
 		wrong(name, "listen on: tls: %s", why.text);
 }
 
+/* For an error that only shows when it is opened. */
+static void
+database_at(const struct word *where)
+{
+	snprintf(p.conf->db_where, sizeof(p.conf->db_where), "%s:%d",
+	    where->file, where->line);
+}
+
 static void
 set_database(const struct word *where, const struct word *kind,
     const struct word *dsn, const struct word *create)
@@ -975,6 +983,7 @@ set_database(const struct word *where, const struct word *kind,
 	if (conf_set_db(p.conf, kind->s, &why) == -1 ||
 	    conf_set_dsn(p.conf, dsn->s, &why) == -1)
 		wrong(where, "database: %s", why.text);
+	database_at(where);
 	p.conf->db_create = create != NULL;
 }
 
@@ -1041,6 +1050,7 @@ end_database(const struct word *where, const struct word *kind)
 	if (conf_set_db(p.conf, kind->s, &why) == -1 ||
 	    (p.errors == 0 && conf_set_database(p.conf, o, &why) == -1))
 		wrong(where, "database: %s", why.text);
+	database_at(where);
 	p.conf->db_create = 0;
 }
 

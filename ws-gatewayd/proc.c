@@ -22,6 +22,7 @@
 
 #define PROC_MAXLOG	1000	/* messages to the parent, then logs are lost */
 #define LAST_ROOM	32768	/* bytes; more than two messages are */
+#define FD_RESERVE	64	/* descriptors that are not players' */
 
 struct ipc	proc_parent;
 
@@ -43,6 +44,8 @@ proc_name(enum proc_id id)
 		return ("store");
 	case PROC_KEYS:
 		return ("keys");
+	case PROC_STARTER:
+		return ("starter");
 	default:
 		return ("?");
 	}
@@ -108,6 +111,12 @@ proc_log_sink(enum log_level level, const char *line, size_t len,
 	else if (ipc_queued(&proc_parent) >= PROC_MAXLOG ||
 	    ipc_try(&proc_parent, IMSG_LOG, &l, sizeof(l), line, len) == -1)
 		proc_log_lose();
+}
+
+uint64_t
+proc_max_connections(uint64_t files)
+{
+	return (files > 2 * FD_RESERVE ? files - FD_RESERVE : files / 2);
 }
 
 uint64_t

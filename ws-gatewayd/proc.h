@@ -23,6 +23,7 @@ enum proc_id {
 	PROC_ENGINE,
 	PROC_STORE,
 	PROC_KEYS,			/* with TLS, and keys kept apart */
+	PROC_STARTER,
 	PROC_COUNT
 };
 
@@ -50,17 +51,21 @@ enum imsg_type {
 	IMSG_CONTROL,			/* fd of the control socket; engine */
 	IMSG_LOG_LEVEL,			/* uint32_t */
 	IMSG_SHUTDOWN,
+	IMSG_START_STORE,		/* fd, the id to speak of it by; starter */
+	IMSG_KILL_STORE,		/* that id; starter */
 
 	/* child -> parent */
 	IMSG_READY,			/* confined and at work */
 	IMSG_REFUSE,			/* text: why it can't start */
 	IMSG_LOG,			/* uint32_t level, then a line */
+	IMSG_STORE_ENDED,		/* int32_t of wait(2), its id; starter */
+	IMSG_STORE_TAKEN,		/* the new one is in use; engine */
 
 	/* engine -> parent, the answer to a check */
 	IMSG_CONF_TLS_CHECKED,		/* text: "" or what is wrong */
 
 	/* engine -> parent, for ws-gatewayctl; and the answer */
-	IMSG_CTL_RELOAD,
+	IMSG_CTL_RELOAD,		/* the id to answer with */
 	IMSG_CTL_RELOADED,		/* text: "" or what was wrong */
 	IMSG_CTL_LOG_LEVEL,		/* uint32_t */
 	IMSG_CTL_STOP,
@@ -254,10 +259,19 @@ void	ipc_data(struct imsg *, void *, size_t len);
 
 /*
  * The children's main functions: fd PROC_FD is the parent.  They never return.
+ * The starter is told the path of the binary.
  */
 void	engine_main(void) __attribute__((__noreturn__));
 void	store_main(void) __attribute__((__noreturn__));
 void	keys_main(void) __attribute__((__noreturn__));
+void	starter_main(const char *) __attribute__((__noreturn__));
+
+/*
+ * proc_exec.c: after fork(2), become the child ID, of the binary SELF, whose
+ * socket to the parent is FD.  QUIET: without a standard error.
+ */
+void	proc_exec(const char *self, enum proc_id, int fd, int quiet)
+	    __attribute__((__noreturn__));
 
 /*
  * proc.c, the child's side: title, early confinement, event base, log sink to
@@ -269,6 +283,9 @@ extern struct ipc	proc_parent;	/* a child's socket to the parent */
 
 /* Log lines that the parent could not take, ever. */
 uint64_t proc_log_lost(void);
+
+/* Connections that the engine takes with a limit of so many open files. */
+uint64_t proc_max_connections(uint64_t files);
 
 /* Tell the parent why the process can't start, and exit 1. */
 void	proc_refuse(const char *, ...)

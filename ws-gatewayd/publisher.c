@@ -132,6 +132,16 @@ publisher_forget(const uint8_t *token, size_t len)
 		publisher_free(p);
 }
 
+/* Their rates stay theirs. */
+void
+publisher_doubt_all(void)
+{
+	struct publisher	*p;
+
+	TAILQ_FOREACH(p, &by_age, age)
+		p->valid_until = p->grace_until = 0;
+}
+
 unsigned
 publisher_take(struct publisher *p)
 {

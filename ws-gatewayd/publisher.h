@@ -32,6 +32,8 @@ struct publisher *publisher_grace(const uint8_t *token, size_t len);
 /* The store has said that the token is valid. */
 struct publisher *publisher_learn(const uint8_t *token, size_t len,
 		    const struct store_result *);
+/* Another database: what the one before said is not known any more. */
+void		 publisher_doubt_all(void);
 /* The token is gone: forget it. */
 void		 publisher_forget(const uint8_t *token, size_t len);
 

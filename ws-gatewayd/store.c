@@ -17,8 +17,7 @@
 struct store	store;
 
 static struct settings		 new_settings;
-static struct conf_database	 new_database;
-static int			 new_has_database;
+static int			 has_database;
 static int			 running;
 static int			 engine_fd = -1;
 static struct event		 gone_event;
@@ -155,10 +154,10 @@ open_database(void)
 static void
 start(void)
 {
-	if (engine_fd == -1 || !new_has_database)
+	if (engine_fd == -1 || !has_database)
 		fatalx("the parent forgot the engine or the database");
 	store.settings = new_settings;
-	store.database = new_database;
+	log_set_level((enum log_level)store.settings.log_level);
 	store.backend = find_backend(store.database.db);
 	if (!store.backend->late)
 		open_database();
@@ -186,60 +185,21 @@ start(void)
 	log_debug("confined: %s", sandbox_describe());
 }
 
-static int
-same_database(const struct conf_database *a, const struct conf_database *b)
-{
-	return (a->db == b->db && strcmp(a->dsn, b->dsn) == 0 &&
-	    strcmp(a->cwd, b->cwd) == 0 &&
-	    strcmp(a->password, b->password) == 0 &&
-	    strcmp(a->tls_ca, b->tls_ca) == 0 &&
-	    strcmp(a->tls_cert, b->tls_cert) == 0 &&
-	    strcmp(a->tls_key, b->tls_key) == 0);
-}
-
-/* From within the sandbox: one in another folder takes a restart. */
-static void
-change_database(void)
-{
-	const struct store_backend	*backend;
-	struct store_db			*db = NULL;
-	char				 err[DB_ERRSIZE];
-
-	backend = find_backend(new_database.db);
-	if (backend != store.backend)
-		strlcpy(err, "it is of another kind", sizeof(err));
-	else
-		db = backend->open(&new_database, &store.process, err);
-	if (db == NULL) {
-		log_warnx("the old database stays in use until a restart: %s",
-		    err);
-		return;
-	}
-	store_close();
-	store.db = db;
-	store.opened++;
-	store.database = new_database;
-	log_info("another database is in use");
-	store_probe();
-}
-
 static void
 reload(void)
 {
 	store.settings = new_settings;
-	if (!new_has_database)
-		return;
-	if (same_database(&store.database, &new_database))
-		store.database.create = new_database.create;
-	else
-		change_database();
+	log_set_level((enum log_level)store.settings.log_level);
 }
 
 static void
 on_database(struct imsg *imsg)
 {
-	struct conf_database	*db = &new_database;
+	struct conf_database	*db = &store.database;
 
+	/* Confined to one, it is of no use for another. */
+	if (has_database)
+		fatalx("the parent sent another database");
 	ipc_data(imsg, db, sizeof(*db));
 	if (memchr(db->dsn, '\0', sizeof(db->dsn)) == NULL ||
 	    memchr(db->cwd, '\0', sizeof(db->cwd)) == NULL ||
@@ -248,7 +208,7 @@ on_database(struct imsg *imsg)
 	    memchr(db->tls_cert, '\0', sizeof(db->tls_cert)) == NULL ||
 	    memchr(db->tls_key, '\0', sizeof(db->tls_key)) == NULL)
 		fatalx("the parent sent a database without an end");
-	new_has_database = 1;
+	has_database = 1;
 }
 
 static void
@@ -279,7 +239,6 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_BEGIN:
 		ipc_data(imsg, &new_settings, sizeof(new_settings));
-		new_has_database = 0;
 		break;
 	case IMSG_CONF_DATABASE:
 		on_database(imsg);
@@ -292,7 +251,6 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 			reload();
 		else
 			start();
-		explicit_bzero(&new_database, sizeof(new_database));
 		break;
 	case IMSG_PEER:
 		on_peer(imsg);

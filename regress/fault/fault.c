@@ -23,7 +23,7 @@
 #define FAULT_ENV	"MALLOC_OPTIONS"
 #define FAULT_PREFIX	"fault:"
 
-enum { ROLE_PARENT, ROLE_ENGINE, ROLE_STORE, ROLES };
+enum { ROLE_PARENT, ROLE_ENGINE, ROLE_STORE, ROLE_STARTER, ROLES };
 
 /* As test_faults.py has it: native 64-bit numbers. */
 struct fault_page {
@@ -62,7 +62,8 @@ fault_init(int argc, char **argv, char **envp)
 
 	if (argc == 3 && strcmp(argv[1], "-proc") == 0)
 		role = strcmp(argv[2], "engine") == 0 ? ROLE_ENGINE :
-		    ROLE_STORE;
+		    strcmp(argv[2], "store") == 0 ? ROLE_STORE :
+		    ROLE_STARTER;
 	while (*envp != NULL && strncmp(*envp, want, sizeof(want) - 1) != 0)
 		envp++;
 	if (*envp == NULL)

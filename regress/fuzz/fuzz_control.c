@@ -100,7 +100,8 @@ static uint64_t		 nconns, base_id;	/* connections ever */
 static uint64_t		 memory;	/* of the budget, when nobody is there */
 static LIST_HEAD(, timer) timers = LIST_HEAD_INITIALIZER(timers);
 static uint32_t		 token_ids[CLIENTS];	/* the store was asked last */
-static unsigned int	 ntokens, rows;
+static uint32_t		 reload_ids[CLIENTS];	/* the parent was */
+static unsigned int	 ntokens, nreloads, rows;
 static struct store_lookup asked[PLAYERS];
 static size_t		 nasked;
 static int		 listener, null, loop[2];
@@ -220,6 +221,9 @@ ipc_send(struct ipc *ipc, uint32_t type, uint32_t id, int fd, const void *data,
 		CHECK(len == (type == IMSG_CTL_LOG_LEVEL ? sizeof(uint32_t) :
 		    0));
 		record_message(&run->others, type, data, len);
+		CHECK((id != 0) == (type == IMSG_CTL_RELOAD));
+		if (type == IMSG_CTL_RELOAD)
+			reload_ids[nreloads++ % CLIENTS] = id;
 		return;
 	}
 	CHECK(id != 0);
@@ -832,7 +836,7 @@ step_publish(struct input *in, int to_all)
 }
 
 static void
-step_reloaded(struct input *in, int prefixed)
+step_reloaded(struct input *in, int prefixed, int i)
 {
 	static const char	 prefix[] = "warning: ";
 	const uint8_t		*p;
@@ -848,7 +852,7 @@ step_reloaded(struct input *in, int prefixed)
 		memcpy(text + off + len, p, len < 200 ? len : 200);
 		len += len < 200 ? len : 200;
 	}
-	control_reloaded(text, off + len);
+	control_reloaded(reload_ids[i], text, off + len);
 	settle();
 }
 
@@ -932,7 +936,7 @@ step(struct input *in)
 		step_publish(in, flags & 1);
 		break;
 	case 13:
-		step_reloaded(in, flags);
+		step_reloaded(in, flags, i);
 		break;
 	case 14:
 		step_row(in, i, flags);
@@ -960,7 +964,8 @@ start(struct run *r)
 	memset(&metrics, 0, sizeof(metrics));
 	metrics.memory_bytes = memory;
 	memset(token_ids, 0, sizeof(token_ids));
-	ntokens = rows = 0;
+	memset(reload_ids, 0, sizeof(reload_ids));
+	ntokens = nreloads = rows = 0;
 	nextsize = 0;
 	base_id = nconns;
 	clock_ms = START;

@@ -6,7 +6,7 @@ import struct
 
 from gateway import BUILD, Gateway
 
-ROLES = ("parent", "engine", "store")
+ROLES = ("parent", "engine", "store", "starter")
 COUNT, FIRST, LAST, FAILED = range(4)
 
 

@@ -50,6 +50,16 @@ def expires(seconds=3600):
                          time.gmtime(time.time() + seconds))
 
 
+def children_of(pid):
+    path = "/proc/%d/task/%d/children" % (pid, pid)
+    try:
+        return [int(p) for p in pathlib.Path(path).read_text().split()]
+    except FileNotFoundError:
+        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)],
+                             capture_output=True, text=True, check=False)
+        return [int(p) for p in out.stdout.split()]
+
+
 class Folder:
     """A folder that the daemon's user can reach and write to."""
 
@@ -208,14 +218,13 @@ class Gateway:
         raise AssertionError("no process " + name)
 
     def children(self):
-        path = "/proc/%d/task/%d/children" % ((self.process.pid,) * 2)
-        try:
-            return [int(p) for p in pathlib.Path(path).read_text().split()]
-        except FileNotFoundError:
-            out = subprocess.run(["ps", "-o", "pid=", "--ppid",
-                                  str(self.process.pid)],
-                                 capture_output=True, text=True, check=False)
-            return [int(p) for p in out.stdout.split()]
+        """All of them, with those that the starter has started."""
+        out, todo = [], [self.process.pid]
+        while todo:
+            found = children_of(todo.pop())
+            out += found
+            todo += found
+        return out
 
     def signal(self, sig):
         self.process.send_signal(sig)

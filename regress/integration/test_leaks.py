@@ -9,7 +9,8 @@ import pytest
 from gateway import BUILD, Folder, Gateway
 
 LEAKY = BUILD / "ws-gatewayd-leak"
-SIZES = {"parent": 1009, "engine": 2003, "store": 3001}    # primes
+SIZES = {"parent": 1009, "engine": 2003, "store": 3001,    # primes
+         "starter": 4001}
 
 pytestmark = pytest.mark.skipif(not (leaks.sanitized() and leaks.wanted()),
                                 reason="for the sanitizer build")

@@ -45,9 +45,10 @@ def title(pid):
 
 # -- who they are ------------------------------------------------------------
 
-def test_three_processes_with_titles(gateway):
-    assert len(gateway.children()) == 2
-    for name, pid in all_pids(gateway).items():
+def test_processes_with_titles(gateway):
+    pids = {**all_pids(gateway), "starter": gateway.pid_of("starter")}
+    assert set(gateway.children()) == set(pids.values()) - {pids["parent"]}
+    for name, pid in pids.items():
         assert title(pid).split(b"\0")[0] == b"ws-gatewayd: " + name.encode()
 
 
@@ -194,9 +195,31 @@ def test_descriptors_of_the_caller_stay_with_it(start):
     os.close(r)
 
 
+@as_root
+def test_the_starter_has_nothing(gateway):
+    """It can't be confined as those are whom it starts: so it holds nothing,
+    and of root's powers what a store needs to open its database."""
+    starter = gateway.pid_of("starter")
+    fds = descriptors(starter)
+    kinds = re.compile("/dev/null|socket:|pipe:|anon_inode:|/proc/%d/|%s" % (
+        starter, re.escape(str(gateway.dir / "stderr"))))
+    assert all(kinds.match(what) for what, _ in fds.values()), fds
+    assert not listening(gateway.port) & {what for what, _ in fds.values()}
+    assert len([w for w, _ in fds.values() if w.startswith("socket:")]) <= 3
+    st = status(starter)
+    assert st["NoNewPrivs"].strip() == "1"
+    powers = {0, 1, 2, 3, 5, 6, 7}      # of capability.h, CHOWN to SETUID
+    allowed = sum(1 << n for n in powers)
+    for caps in ("CapPrm", "CapEff", "CapBnd"):
+        assert int(st[caps], 16) & ~allowed == 0, caps
+    assert int(st["CapInh"], 16) == int(st["CapAmb"], 16) == 0
+    # Nobody else reads from it, or from its memory.
+    assert proc(starter, "mem").stat().st_uid == 0
+
+
 # -- how they die ------------------------------------------------------------
 
-@pytest.mark.parametrize("child", CHILDREN)
+@pytest.mark.parametrize("child", (*CHILDREN, "starter"))
 @pytest.mark.parametrize("sig", ["KILL", "ABRT", "SYS"])
 def test_killed_child_ends_all(start, folder, connect, child, sig):
     g = start('pid file "%s"\nlisten on "unix:%s"' % (
@@ -206,7 +229,7 @@ def test_killed_child_ends_all(start, folder, connect, child, sig):
     others = [Process(pid) for pid in g.children()]
     number = getattr(signal, "SIG" + sig)
     os.kill(g.pid_of(child), number)
-    if child == "store":        # the engine can still say good-bye
+    if child != "engine":       # which can still say good-bye
         assert ws.recv_close()[0] == 1001
         ws.close()
     assert g.wait_exit() == 1
@@ -288,7 +311,7 @@ def test_selftest_usage():
 
 
 def test_hidden_mode_by_hand():
-    for name in (*CHILDREN, "other"):
+    for name in (*CHILDREN, "starter", "other"):
         res = daemon("-proc", name)
         assert res.returncode == 1 and "parent process" in res.stderr
 
@@ -333,7 +356,7 @@ def test_stop_in_spite_of_everything(connect):
     beside the other."""
     with contextlib.ExitStack() as stack:
         daemons = []
-        for stuck in ("engine", "store", None):
+        for stuck in ("engine", "store", "starter", None):
             f = Folder()
             stack.callback(f.remove)
             g = Gateway(f, 'pid file "%s"' % (f.path / "p"))
@@ -426,13 +449,15 @@ def test_reload_of_a_bad_file_changes_nothing(gateway, connect):
 def test_reload_says_what_takes_a_restart(gateway):
     g = gateway
     g.listen = "127.0.0.1:1"
-    g.database = 'database sqlite "/nonexistent/x.db"'
-    reload(g, "publishers {\n\trate-limit 1\n}")
+    reload(g, 'pid file "/nonexistent/x.pid"\ndaemonize yes\n'
+           "publishers {\n\trate-limit 1\n}")
     line = g.wait_log(lambda l: "restart is needed" in l["msg"])
-    assert "listen" in line["msg"] and "database" in line["msg"]
+    for name in ("listen", "pid file", "daemonize"):
+        assert name in line["msg"]
     assert g.request("GET", "/readyz")[0] == 200
     out = g.ctl("show", "config").stdout
     assert "nonexistent" not in out and '"127.0.0.1:1"' not in out
+    assert "daemonize no" in out
 
 
 def test_flags_win_after_a_reload_too(start):

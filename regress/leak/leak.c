@@ -15,7 +15,8 @@ lose(int argc, char **argv)
 	int	i;
 
 	if (argc == 3 && strcmp(argv[1], "-proc") == 0)
-		size = strcmp(argv[2], "engine") == 0 ? 2003 : 3001;
+		size = strcmp(argv[2], "engine") == 0 ? 2003 :
+		    strcmp(argv[2], "store") == 0 ? 3001 : 4001;
 	/* One may still be pointed at by chance. */
 	for (i = 0; i < 8; i++)
 		lost = malloc(size);

@@ -1106,7 +1106,7 @@ test_parent(void **state)
 {
 	struct peer		a, b;
 	struct ctl_number	n = { LOGL_DEBUG };
-	uint32_t		level;
+	uint32_t		level, first, second;
 	char			text[1000];
 
 	(void)state;
@@ -1115,27 +1115,37 @@ test_parent(void **state)
 	peer_send(&a, CTL_RELOAD, NULL, 0);
 	assert_ptr_equal(sent.ipc, &proc_parent);
 	assert_int_equal(sent.type, IMSG_CTL_RELOAD);
+	first = sent.id;
 	peer_send(&b, CTL_RELOAD, NULL, 0);
+	second = sent.id;
+	assert_true(first != 0 && second != 0 && first != second);
 	assert_int_equal(peer_get(&a), 0);
 	/* It may take its time. */
 	advance(60000);
 	assert_int_equal(metrics.control_clients, 2);
-	control_reloaded("", 0);
-	expect_ok(&a, 1, 0);
-	expect_ok(&b, 1, 0);
-	control_reloaded("", 0);
+	control_reloaded(second, "a reload is under way", 21);
+	expect_fail(&b, CTL_ERR_FAILED, "under way");
 	assert_int_equal(peer_get(&a), 0);
+	/* The store is changed by one: they still wait. */
+	control_store_changed();
+	assert_int_equal(peer_get(&a), 0);
+	control_reloaded(first, "", 0);
+	expect_ok(&a, 1, 0);
+	control_reloaded(first, "", 0);
+	control_reloaded(0, "", 0);
+	assert_int_equal(peer_get(&a), 0);
+	assert_int_equal(peer_get(&b), 0);
 
 	peer_send(&a, CTL_RELOAD, NULL, 0);
-	control_reloaded("warning: listen has changed", 27);
+	control_reloaded(sent.id, "warning: listen has changed", 27);
 	expect(&a, CTL_LINE, 27);
 	expect_ok(&a, 1, 0);
 	peer_send(&a, CTL_RELOAD, NULL, 0);
-	control_reloaded("line 3: syntax error", 20);
+	control_reloaded(sent.id, "line 3: syntax error", 20);
 	expect_fail(&a, CTL_ERR_FAILED, "line 3: syntax error");
 	peer_send(&a, CTL_RELOAD, NULL, 0);
 	memset(text, 'x', sizeof(text));
-	control_reloaded(text, sizeof(text));
+	control_reloaded(sent.id, text, sizeof(text));
 	expect(&a, CTL_LINE, sizeof(text));
 	expect_fail(&a, CTL_ERR_FAILED, "old configuration");
 

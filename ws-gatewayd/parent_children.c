@@ -198,45 +198,64 @@ child_reaped(struct child *c, int status)
 		parent_child_ended(c);
 }
 
-void
-parent_reap(struct parent *p)
+/* One at a time: with the end of one, another may be no more. */
+static struct child *
+reap_one(struct parent *p, int *status)
 {
 	struct child	*list[CHILDREN_MAX];
 	size_t		 i, n;
-	int		 status;
 
 	n = children(p, list);
 	for (i = 0; i < n; i++)
-		if (list[i]->pid != 0 && waitpid(list[i]->pid, &status,
+		if (list[i]->pid != 0 && waitpid(list[i]->pid, status,
 		    WNOHANG) == list[i]->pid)
-			child_reaped(list[i], status);
+			return (list[i]);
+	return (NULL);
+}
+
+void
+parent_reap(struct parent *p)
+{
+	struct child	*c;
+	int		 status;
+
+	while ((c = reap_one(p, &status)) != NULL)
+		child_reaped(c, status);
+}
+
+/* By the starter's number of it; 0: any. */
+static struct child *
+find_store(struct parent *p, uint32_t serial)
+{
+	struct child	*list[CHILDREN_MAX];
+	size_t		 i, n;
+
+	n = children(p, list);
+	for (i = 0; i < n; i++)
+		if (list[i]->serial != 0 &&
+		    (serial == 0 || list[i]->serial == serial))
+			return (list[i]);
+	return (NULL);
 }
 
 void
 parent_store_ended(struct parent *p, uint32_t serial, int status)
 {
-	struct child	*list[CHILDREN_MAX];
-	size_t		 i, n;
+	struct child	*c;
 
-	n = children(p, list);
-	for (i = 0; i < n && list[i]->serial != serial; i++)
-		continue;
-	if (serial == 0 || i == n)
+	if (serial == 0 || (c = find_store(p, serial)) == NULL)
 		fatalx("the starter tells of a store that never was");
-	child_reaped(list[i], status);
+	child_reaped(c, status);
 }
 
 /* Nobody will tell how they end; that they do, their sockets say. */
 void
 parent_starter_ended(struct parent *p)
 {
-	struct child	*list[CHILDREN_MAX];
-	size_t		 i, n;
+	struct child	*c;
 
-	n = children(p, list);
-	for (i = 0; i < n; i++)
-		if (list[i]->serial != 0)
-			child_reaped(list[i], 0);
+	while ((c = find_store(p, 0)) != NULL)
+		child_reaped(c, 0);
 }
 
 void

@@ -60,7 +60,7 @@ struct reload {
 	struct child	*old;		/* the one that was */
 	int		 peer;		/* the engine's end of its socket */
 	char		 refusal[1024];	/* why the new store does not start */
-	char		 restart[256];	/* what a restart is needed for */
+	char		 restart[512];	/* what a restart is needed for */
 	struct event	*ev_limit;
 };
 
@@ -182,7 +182,8 @@ int	parent_reload_ended(struct child *);
 void	parent_reload_abandon(struct parent *);
 
 /* reload_keep.c: what can't change in place stays; LIST gets its names. */
-void	reload_keep(struct conf *, struct conf *old, char *list, size_t size);
+void	reload_keep(struct conf *, const struct conf *old, char *list,
+	    size_t size);
 int	reload_same_database(const struct conf *, const struct conf *);
 
 /* conf_send.c */

@@ -78,6 +78,8 @@ apply(struct parent *p)
 	struct reload	*r = &p->reload;
 	int		 id;
 
+	/* Takes what it keeps out of the old one: now, or it is not in force. */
+	parent_listen_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
 	conf_free(p->conf);
 	p->conf = r->conf;
 	r->conf = NULL;
@@ -86,6 +88,7 @@ apply(struct parent *p)
 		conf_send(p, p->conf, p->child[id]);
 		conf_send_end(p->child[id]);
 	}
+	parent_listen_trim(p);
 	log_info("configuration reloaded");
 	if (r->restart[0] != '\0')
 		log_warnx("a restart is needed for the new value of: %s",

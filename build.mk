@@ -21,7 +21,8 @@ LIB_OBJS =	control_path.o duration.o log.o sandbox_drop.o sandbox_probe.o \
 
 # The parent; what all processes share; the engine; the store.
 PARENT_OBJS =	address.o conf.o conf_database.o conf_listen.o conf_send.o conf_set.o \
-		daemonize.o flags.o logfile.o parent_children.o parent_listen.o parent_loop.o parent_tls.o \
+		conf_where.o daemonize.o flags.o logfile.o parent_children.o \
+		parent_listen.o parent_loop.o parent_tls.o \
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o reload_keep.o selftest.o \
 		settings.o unixsock.o

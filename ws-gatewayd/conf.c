@@ -27,6 +27,8 @@ conf_new(void)
 	settings_defaults(&conf->s);
 	TAILQ_INIT(&conf->listens);
 	TAILQ_INIT(&conf->origins);
+	TAILQ_INIT(&conf->files);
+	TAILQ_INIT(&conf->places);
 	conf->db = DB_SQLITE;
 	conf->control_mode = CONF_MODE;
 	control_default_path(conf->control, sizeof(conf->control));
@@ -45,45 +47,51 @@ conf_free(struct conf *conf)
 		return;
 	conf_clear_listens(conf);
 	conf_clear_origins(conf);
+	conf_clear_places(conf);
 	freezero(conf, sizeof(*conf));
 }
 
 /* BIG must not be below SMALL; both are rows of one kind. */
 static int
-check_order(const struct settings *s, const char *bblock, const char *bname,
+check_order(const struct conf *conf, const char *bblock, const char *bname,
     const char *sblock, const char *sname, void (*report)(const char *))
 {
+	const struct settings	*s = &conf->s;
 	const struct setting	*big, *small;
+	const char		*where;
 	char			 b[64], l[64];
 
 	big = setting_by_name(bblock, bname);
 	small = setting_by_name(sblock, sname);
 	if (setting_get(s, big) >= setting_get(s, small))
 		return (0);
-	conf_report(report, "%s %s (%s) must not be below %s %s (%s)",
-	    bblock, bname, setting_format(big, setting_get(s, big), b,
+	where = conf_where_setting(conf, big);
+	if (*where == '\0')
+		where = conf_where_setting(conf, small);
+	conf_report(report, "%s%s %s (%s) must not be below %s %s (%s)",
+	    where, bblock, bname, setting_format(big, setting_get(s, big), b,
 	    sizeof(b)), sblock, sname, setting_format(small,
 	    setting_get(s, small), l, sizeof(l)));
 	return (-1);
 }
 
 static int
-check_settings(const struct settings *s, void (*report)(const char *))
+check_settings(const struct conf *conf, void (*report)(const char *))
 {
 	int	rv;
 
-	rv = check_order(s, "players", "send-queue-hard",
+	rv = check_order(conf, "players", "send-queue-hard",
 	    "players", "send-queue-soft", report);
 	/* A message of the largest size would close every connection. */
-	rv |= check_order(s, "players", "send-queue-hard",
+	rv |= check_order(conf, "players", "send-queue-hard",
 	    "publishers", "max-body", report);
 	/* The first pong can't be there before the first ping. */
-	rv |= check_order(s, "players", "pong-timeout",
+	rv |= check_order(conf, "players", "pong-timeout",
 	    "players", "ping-interval", report);
-	rv |= check_order(s, "http", "max-header",
+	rv |= check_order(conf, "http", "max-header",
 	    "http", "max-request-line", report);
-	if (s->max_queued > 0)
-		rv |= check_order(s, "queue", "total-bytes",
+	if (conf->s.max_queued > 0)
+		rv |= check_order(conf, "queue", "total-bytes",
 		    "publishers", "max-body", report);
 	return (rv);
 }
@@ -92,28 +100,32 @@ check_settings(const struct settings *s, void (*report)(const char *))
 static int
 check_database(const struct conf *conf, void (*report)(const char *))
 {
-	char	why[256];
+	const char	*where = conf_where(conf, "database");
+	char		 why[256];
 
 	if (conf->db == DB_MYSQL && strcmp(conf->dsn, DEFAULT_DSN) == 0) {
-		conf_report(report, "database mysql: give its DSN (-dsn "
-		    "\"user:password@tcp(host:3306)/db\")");
+		conf_report(report, "%sdatabase mysql: give its DSN (-dsn "
+		    "\"user:password@tcp(host:3306)/db\")", where);
 		return (-1);
 	}
 	if (conf->db == DB_MYSQL &&
 	    mysql_dsn_check(conf->dsn, why, sizeof(why)) == -1) {
-		conf_report(report, "database mysql: the DSN: %s", why);
+		conf_report(report, "%sdatabase mysql: the DSN: %s", where,
+		    why);
 		return (-1);
 	}
 	if (conf->db == DB_MYSQL && conf->db_create) {
-		conf_report(report, "database mysql: only an SQLite database "
-		    "can be created (leave out -C and \"create\")");
+		conf_report(report, "%sdatabase mysql: only an SQLite "
+		    "database can be created (leave out -C and \"create\")",
+		    where);
 		return (-1);
 	}
 	if (conf->db == DB_SQLITE && conf->dsn[0] != '/' &&
 	    conf->dsn[0] != '.' && strncmp(conf->dsn, "file:", 5) != 0 &&
 	    strchr(conf->dsn, '@') != NULL && dsn_is_mysql(conf->dsn)) {
-		conf_report(report, "database sqlite: the DSN is one of "
-		    "MySQL (give -db mysql, or \"./\" in front of a path)");
+		conf_report(report, "%sdatabase sqlite: the DSN is one of "
+		    "MySQL (give -db mysql, or \"./\" in front of a path)",
+		    where);
 		return (-1);
 	}
 	return (0);
@@ -129,7 +141,8 @@ check_paths(const struct conf *conf, void (*report)(const char *))
 	rv = 0;
 	if (conf->log_file[0] != '\0' &&
 	    strcmp(conf->log_file, conf->pid_file) == 0) {
-		conf_report(report, "log file and pid file are the same");
+		conf_report(report, "%slog file and pid file are the same",
+		    conf_where(conf, "pid file"));
 		rv = -1;
 	}
 	if (conf->control[0] == '\0')
@@ -137,8 +150,8 @@ check_paths(const struct conf *conf, void (*report)(const char *))
 	TAILQ_FOREACH(l, &conf->listens, entry)
 		if (strncmp(l->text, "unix:", strlen("unix:")) == 0 &&
 		    strcmp(l->text + strlen("unix:"), conf->control) == 0) {
-			conf_report(report, "listen and control are the same "
-			    "socket");
+			conf_report(report, "%slisten and control are the "
+			    "same socket", conf_where(conf, "control"));
 			rv = -1;
 		}
 	return (rv);
@@ -174,7 +187,7 @@ conf_load(const struct flags *flags, void (*report)(const char *line))
 	rv |= flags_apply(flags, conf, report);
 	/* These would only complain again about what is wrong already. */
 	if (rv == 0) {
-		rv = check_settings(&conf->s, report);
+		rv = check_settings(conf, report);
 		rv |= check_database(conf, report);
 		rv |= check_paths(conf, report);
 	}

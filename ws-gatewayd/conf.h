@@ -160,6 +160,14 @@ struct conf_tls {
 	int			 tickets;	/* of sessions */
 };
 
+/* Where the file says something that it says once. */
+struct conf_place {
+	TAILQ_ENTRY(conf_place)	 entry;
+	char			*key;	/* "database", "players ping-interval" */
+	char			*where;	/* "file:12: " */
+};
+TAILQ_HEAD(conf_places, conf_place);
+
 /* An address to listen on, as written; the parent resolves it. */
 struct conf_listen {
 	TAILQ_ENTRY(conf_listen)	 entry;
@@ -178,7 +186,6 @@ struct conf {
 	struct conf_strings	 origins;	/* normalised; empty allows all */
 	enum conf_db		 db;
 	char			 dsn[CONF_MAXDSN];
-	char			 db_where[PATH_MAX + 16];	/* "file:12", or "" */
 	int			 db_create;
 	/* MySQL's, beside the DSN; "": none */
 	char			 db_password_file[PATH_MAX];
@@ -196,7 +203,19 @@ struct conf {
 	mode_t			 control_mode;
 	char			 control_group[CONF_MAXUSER];	/* or "" */
 	int			 daemonize;
+	struct conf_strings	 files;		/* that were read, as opened */
+	struct conf_places	 places;
 };
+
+/*
+ * conf_where.c: "file:12: " of what has the KEY, or "" when it is a default or
+ * of the command line.
+ */
+const char *conf_where(const struct conf *, const char *key);
+/* What is read from now on, is so by a process that is confined. */
+void		 conf_confined(void);
+/* strerror(3), or what it comes from. */
+const char	*conf_file_error(int error);
 
 /* A fresh configuration with every default; free with conf_free(). */
 struct conf	*conf_new(void);

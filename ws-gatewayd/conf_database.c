@@ -62,7 +62,7 @@ void
 conf_clear_database(struct conf *conf)
 {
 	explicit_bzero(conf->db_password, sizeof(conf->db_password));
-	conf->db_password_file[0] = conf->db_where[0] = '\0';
+	conf->db_password_file[0] = '\0';
 	conf->db_tls_ca[0] = conf->db_tls_cert[0] = conf->db_tls_key[0] = '\0';
 }
 
@@ -117,7 +117,7 @@ read_password(const char *path, char *buf, size_t size, struct why *why)
 
 	if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) == -1)
 		return (why_set(why, "password file %s: %s", path,
-		    strerror(errno)));
+		    conf_file_error(errno)));
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		n = read(fd, buf, size);
 	close(fd);

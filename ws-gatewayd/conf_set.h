@@ -17,6 +17,7 @@
 #define CONF_MAXWORDS	16		/* of a setting */
 #define CONF_MAXORIGINS	1024
 #define CONF_MODE	0660		/* of a unix socket */
+#define CONF_MAXKEY	64
 
 #define DEFAULT_LISTEN	":8080"
 #define DEFAULT_DSN	"file:ws_tokens.db?cache=shared"
@@ -112,6 +113,17 @@ int	why_set(struct why *, const char *, ...)	/* -1, always */
 	    __attribute__((__format__(printf, 2, 3)));
 void	conf_report(void (*report)(const char *), const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
+
+/* conf_where.c */
+void	conf_note_place(struct conf *, const char *key, const char *file,
+	    int line);
+/* Something else has set it. */
+void	conf_forget_place(struct conf *, const char *key);
+void	conf_note_file(struct conf *, const char *);
+void	conf_clear_places(struct conf *);
+/* "players ping-interval" */
+char	*setting_key(const struct setting *, char *buf, size_t);
+const char *conf_where_setting(const struct conf *, const struct setting *);
 
 /* Lay the command line over the configuration; errors are reported. */
 int	flags_apply(const struct flags *, struct conf *,

@@ -331,6 +331,30 @@ apply_daemon(struct conf *conf, const char *value, struct why *why)
 	return (set_bool(value, &conf->daemonize, why));
 }
 
+/* Where the file has it, too, is not where it comes from. */
+static void
+forget_place(struct conf *conf, const char *name)
+{
+	static const struct {
+		const char	*name;
+		const char	*key;
+	} keys[] = {
+		{ "db",		"database" },
+		{ "dsn",	"database" },
+		{ "log-file",	"log file" },
+		{ "pid-file",	"pid file" },
+	};
+	const struct setting	*row;
+	char			 key[CONF_MAXKEY];
+	size_t			 i;
+
+	if ((row = setting_by_flag(name)) != NULL)
+		conf_forget_place(conf, setting_key(row, key, sizeof(key)));
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			conf_forget_place(conf, keys[i].key);
+}
+
 static int
 apply(struct conf *conf, const char *name, const char *value,
     struct why *why)
@@ -340,6 +364,7 @@ apply(struct conf *conf, const char *name, const char *value,
 	uint64_t		 v;
 
 	flag = find_flag(name, strlen(name));
+	forget_place(conf, name);
 	if (flag->apply != NULL)
 		return (flag->apply(conf, value, why));
 	if ((row = setting_by_flag(name)) == NULL)

@@ -3,6 +3,7 @@
  * left, and at last the only ones that it can still reach.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -48,7 +49,8 @@ parent_conf_paths(struct parent *p, struct conf *conf, char *why, size_t size)
 	    CONF_FILE, sizeof(p->conf_file));
 	if (absolute(p, p->conf_file, sizeof(p->conf_file), why, size) == -1)
 		return (-1);
-	if (p->flags.file != NULL)
+	/* The one that nobody asked for must not be gone later, if it is here. */
+	if (p->flags.file != NULL || !TAILQ_EMPTY(&conf->files))
 		p->flags.file = p->conf_file;
 	return (0);
 }
@@ -74,8 +76,8 @@ folder_of(struct folders *f, const char *file, const char *perm)
 	if (file[0] == '\0')
 		return;
 	if (f->n == PATHS_MAX)
-		parent_refuse("more than %d sockets in the file system",
-		    PATHS_MAX - 3);
+		parent_refuse("more than %d folders of files and sockets",
+		    PATHS_MAX);
 	path = f->path[f->n];
 	strlcpy(path, file, PATH_MAX);
 	slash = strrchr(path, '/');
@@ -89,15 +91,34 @@ folder_of(struct folders *f, const char *file, const char *perm)
 	f->n++;
 }
 
+/* Where it is, and where it really is. */
+static void
+folders_to_read(struct folders *f, const struct parent *p, const char *file)
+{
+	char	path[PATH_MAX], real[PATH_MAX], why[256];
+
+	if (file[0] == '\0')
+		return;
+	strlcpy(path, file, sizeof(path));
+	if (absolute(p, path, sizeof(path), why, sizeof(why)) == -1)
+		parent_refuse("%s", why);
+	folder_of(f, path, "r");
+	if (realpath(path, real) != NULL)
+		folder_of(f, real, "r");
+}
+
 void
 parent_confine(struct parent *p)
 {
 	static struct folders	 f;
 	static struct conf_process stay;	/* the parent drops nothing */
+	struct conf_string	*file;
 	struct listener		*l;
 
-	folder_of(&f, p->conf_file, "r");
-	folder_of(&f, p->conf->db_password_file, "r");
+	folders_to_read(&f, p, p->conf_file);
+	TAILQ_FOREACH(file, &p->conf->files, entry)
+		folders_to_read(&f, p, file->s);
+	folders_to_read(&f, p, p->conf->db_password_file);
 	folder_of(&f, p->conf->log_file, "rwc");
 	folder_of(&f, p->conf->pid_file, "rwc");
 	TAILQ_FOREACH(l, &p->listeners, entry)
@@ -105,6 +126,8 @@ parent_confine(struct parent *p)
 			folder_of(&f, l->us.path, "rwc");
 	if (p->control.made)
 		folder_of(&f, p->control.path, "rwc");
+	if (p->conf->s.sandbox != SANDBOX_OFF)
+		conf_confined();
 	proc_confine(SANDBOX_PARENT, &stay,
 	    (enum sandbox_mode)p->conf->s.sandbox, f.list);
 }

@@ -208,9 +208,8 @@ parent_reload_refused(struct parent *p, const char *why)
 	struct reload	*r = &p->reload;
 
 	if (r->refusal[0] == '\0') {
-		strlcpy(r->refusal, r->conf->db_where, sizeof(r->refusal));
-		if (r->refusal[0] != '\0')
-			strlcat(r->refusal, ": ", sizeof(r->refusal));
+		strlcpy(r->refusal, conf_where(r->conf, "database"),
+		    sizeof(r->refusal));
 		strlcat(r->refusal, why, sizeof(r->refusal));
 	}
 	parent_kill(r->next);

@@ -51,7 +51,7 @@ SLIST_HEAD(macros, macro);
 struct seen {
 	SLIST_ENTRY(seen)	 entry;
 	const struct word	*where;
-	char			 key[64];
+	char			 key[CONF_MAXKEY];
 };
 SLIST_HEAD(seens, seen);
 
@@ -746,6 +746,7 @@ once(const struct word *where, const char *key)
 		strlcpy(seen->key, key, sizeof(seen->key));
 		seen->where = where;
 		SLIST_INSERT_HEAD(&p.seens, seen, entry);
+		conf_note_place(p.conf, key, where->file, where->line);
 		return (0);
 	}
 	if (strcmp(seen->where->file, where->file) == 0)
@@ -834,6 +835,7 @@ push_source(FILE *fp, const char *name, const struct stat *st, int included)
 	source->included = included;
 	source->line = 1;
 	SLIST_INSERT_HEAD(&p.sources, source, entry);
+	conf_note_file(p.conf, name);
 	return (source);
 }
 
@@ -861,7 +863,8 @@ include(const struct word *file)
 	}
 	if ((fp = include_open(path, &st)) == NULL) {
 		wrong(file, "include \"%s\": %s", conf_show(path, show),
-		    errno == EINVAL ? "not a regular file" : strerror(errno));
+		    errno == EINVAL ? "not a regular file" :
+		    conf_file_error(errno));
 		return;
 	}
 	SLIST_FOREACH(source, &p.sources, entry)
@@ -964,14 +967,6 @@ end_tls(const struct word *name)
 		wrong(name, "listen on: tls: %s", why.text);
 }
 
-/* For an error that only shows when it is opened. */
-static void
-database_at(const struct word *where)
-{
-	snprintf(p.conf->db_where, sizeof(p.conf->db_where), "%s:%d",
-	    where->file, where->line);
-}
-
 static void
 set_database(const struct word *where, const struct word *kind,
     const struct word *dsn, const struct word *create)
@@ -983,7 +978,6 @@ set_database(const struct word *where, const struct word *kind,
 	if (conf_set_db(p.conf, kind->s, &why) == -1 ||
 	    conf_set_dsn(p.conf, dsn->s, &why) == -1)
 		wrong(where, "database: %s", why.text);
-	database_at(where);
 	p.conf->db_create = create != NULL;
 }
 
@@ -1050,7 +1044,6 @@ end_database(const struct word *where, const struct word *kind)
 	if (conf_set_db(p.conf, kind->s, &why) == -1 ||
 	    (p.errors == 0 && conf_set_database(p.conf, o, &why) == -1))
 		wrong(where, "database: %s", why.text);
-	database_at(where);
 	p.conf->db_create = 0;
 }
 
@@ -1111,12 +1104,10 @@ set_scalar(const char *block, const struct word *name,
 {
 	const struct setting	*row;
 	struct why		 why;
-	char			 key[64];
+	char			 key[CONF_MAXKEY];
 
 	row = setting_by_name(block, name->s);
-	snprintf(key, sizeof(key), "%s%s%s", block, *block != '\0' ? " " : "",
-	    name->s);
-	if (once(name, key) == 0 && setting_set(&p.conf->s, row, value->s,
+	if (once(name, setting_key(row, key, sizeof(key))) == 0 && setting_set(&p.conf->s, row, value->s,
 	    why.text, sizeof(why.text)) == -1)
 		wrong(value, "%s", why.text);
 }
@@ -1250,7 +1241,7 @@ parse_config(struct conf *conf, const char *file,
 	int	 rv;
 
 	if ((fp = fopen(file, "re")) == NULL) {
-		conf_report(report, "%s: %s", file, strerror(errno));
+		conf_report(report, "%s: %s", file, conf_file_error(errno));
 		return (-1);
 	}
 	rv = parse_stream(conf, fp, file, report);

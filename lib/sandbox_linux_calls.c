@@ -58,7 +58,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(mmap), ALL, BITS(2, PROT_EXEC, 0), HEAP },
 	{ SYS(munmap), ALL, ANY, HEAP },
 	{ SYS(mremap), ALL, ANY, HEAP },
-	{ SYS(futex), N, ANY, NULL },
+	{ SYS(futex), E | N | K, ANY, NULL },
 	{ SYS(getrandom), E | S | N | K, ANY, NULL },
 	/* Time. */
 	{ SYS(clock_gettime), ALL, ANY, VDSO },

@@ -32,7 +32,7 @@ static struct conf_process	process;
 static struct conf_strings	new_origins, new_lines;
 static struct settings		new_conf;
 static int			confined, store_known, control_fd = -1;
-static int			new_tls;	/* contexts were sent */
+static struct settings		tls_conf;	/* of the set that comes */
 static struct timer		drain_timer, stop_timer, gone_timer;
 static uint64_t			drain_end;
 
@@ -108,9 +108,9 @@ engine_confine(void)
 static int
 engine_build_tls(char *err, size_t size)
 {
-	signer_set_timeout(new_conf.signature_timeout);
-	return (tls_context_build(new_conf.key_isolation != 0 ?
-	    TLS_ISOLATED : TLS_WITH_KEYS, new_conf.ticket_lifetime, err, size));
+	signer_set_timeout(tls_conf.signature_timeout);
+	return (tls_context_build(tls_conf.key_isolation != 0 ?
+	    TLS_ISOLATED : TLS_WITH_KEYS, tls_conf.ticket_lifetime, err, size));
 }
 
 /* At a reload they have been built already, to see whether they can be. */
@@ -119,12 +119,9 @@ engine_adopt_tls(void)
 {
 	char	 err[512];
 
-	if (!confined && new_tls) {
-		if (engine_build_tls(err, sizeof(err)) == -1)
-			proc_refuse("%s", err);
-	}
+	if (!confined && engine_build_tls(err, sizeof(err)) == -1)
+		proc_refuse("%s", err);
 	tls_context_adopt();
-	new_tls = 0;
 }
 
 static void
@@ -132,9 +129,29 @@ engine_check_tls(void)
 {
 	char	 err[512] = "";
 
-	if (engine_build_tls(err, sizeof(err)) == -1)
-		new_tls = 0;
+	/* What is wrong is the answer; the set is forgotten with it. */
+	(void)engine_build_tls(err, sizeof(err));
 	ipc_send(&proc_parent, IMSG_CONF_TLS_CHECKED, 0, -1, err, strlen(err));
+}
+
+/* One that was refused for another reason may still be there. */
+static void
+engine_tls_reset(struct imsg *imsg)
+{
+	ipc_data(imsg, &tls_conf, sizeof(tls_conf));
+	if (!confined)
+		tls_context_init();
+	tls_context_forget();
+}
+
+static void
+engine_keys(struct imsg *imsg)
+{
+	int	 fd = imsg_get_fd(imsg);
+
+	if (fd == -1)
+		fatalx("parent: no socket to the keys");
+	signer_init(fd);
 }
 
 static void
@@ -143,12 +160,6 @@ engine_tls_begin(struct imsg *imsg)
 	struct conf_tls_context	 conf;
 
 	ipc_data(imsg, &conf, sizeof(conf));
-	if (!confined && !new_tls)
-		tls_context_init();
-	/* The first of a set: one that was refused may still be there. */
-	if (!new_tls)
-		tls_context_forget();
-	new_tls = 1;
 	tls_context_begin(&conf);
 }
 
@@ -421,6 +432,9 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 	case IMSG_CONF_LISTENER:
 		engine_conf_listener(imsg);
 		break;
+	case IMSG_CONF_TLS_RESET:
+		engine_tls_reset(imsg);
+		break;
 	case IMSG_CONF_TLS_BEGIN:
 		engine_tls_begin(imsg);
 		break;
@@ -437,9 +451,7 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 		engine_check_tls();
 		break;
 	case IMSG_KEYS_PEER:
-		if ((fd = imsg_get_fd(imsg)) == -1)
-			fatalx("parent: no socket to the keys");
-		signer_init(fd);
+		engine_keys(imsg);
 		break;
 	case IMSG_CONF_PROCESS:
 		ipc_data(imsg, &process, sizeof(process));

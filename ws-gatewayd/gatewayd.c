@@ -166,6 +166,7 @@ open_everything(struct parent *p)
 	if (p->conf->pid_file[0] != '\0' && pidf_claim(&p->pidfile,
 	    p->conf->pid_file, error, sizeof(error)) == -1)
 		parent_refuse("%s", error);
+	p->has_tls = parent_tls_used(p->conf);
 	if (parent_tls_load(p->conf, &p->tls, error, sizeof(error)) == -1)
 		parent_refuse("%s", error);
 	parent_listen(p);

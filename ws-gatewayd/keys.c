@@ -258,9 +258,9 @@ conf_end(void)
 		return;
 	if (engine_fd == -1)
 		fatalx("the parent forgot the engine");
+	ipc_init(&engine, base, engine_fd, engine_dispatch, engine_gone, NULL);
 	proc_confine(SANDBOX_KEYS, &process,
 	    (enum sandbox_mode)settings.sandbox, NULL);
-	ipc_init(&engine, base, engine_fd, engine_dispatch, engine_gone, NULL);
 	ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);
 	event_assign(&usage_event, base, -1, 0, on_usage, NULL);
 	on_usage(-1, 0, NULL);
@@ -276,8 +276,9 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 	case IMSG_CONF_BEGIN:
 		ipc_data(imsg, &settings, sizeof(settings));
 		break;
-	case IMSG_CONF_TLS_BEGIN:
+	case IMSG_CONF_TLS_RESET:
 		keys_forget(&next);
+		file_len = 0;
 		break;
 	case IMSG_CONF_TLS_KEY:
 		key_piece(imsg);

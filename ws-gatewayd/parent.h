@@ -44,6 +44,13 @@ struct listener {
 };
 TAILQ_HEAD(listeners, listener);
 
+/* Those in force, in the order in which they stop. */
+#define CHILD_FOREACH(c, id, p)						\
+	for ((id) = PROC_ENGINE; (id) < PROC_COUNT; (id)++)		\
+		if (((c) = (p)->child[id]) == NULL)			\
+			continue;					\
+		else
+
 struct tls_item;
 TAILQ_HEAD(tls_items, tls_item);
 /*
@@ -78,6 +85,7 @@ struct parent {
 	struct unixsock		 control;
 	struct event_base	*base;
 	struct tls_items	 tls;		/* read, and not yet sent */
+	int			 has_tls;	/* from the start on */
 	struct child		*child[PROC_COUNT];	/* in force */
 	void			(*dispatch)(struct ipc *, struct imsg *);
 	struct reload		 reload;
@@ -152,14 +160,16 @@ void	parent_child_ended(struct child *);
 
 /* parent_tls.c: certificates and keys */
 int	parent_tls_used(const struct conf *);
+/* Whether the keys have a process of their own. */
+int	parent_tls_isolated(const struct conf *);
 /* The number of a listener's context, or 0: it is plain. */
 uint32_t parent_tls_id(const struct conf *, const struct conf_listen *);
 /* Read all files.  Returns 0, or -1 with a reason and nothing read. */
 int	parent_tls_load(const struct conf *, struct tls_items *, char *err,
 	    size_t);
 /* To the children that need them, which is the end of them here. */
-void	parent_tls_send(struct parent *, struct tls_items *,
-	    const struct settings *);
+void	parent_tls_send(struct parent *, const struct conf *,
+	    struct tls_items *);
 void	parent_tls_forget(struct tls_items *);
 /* Try them, in a process that has nothing else to do. */
 int	parent_tls_check(const struct conf *, char *err, size_t);
@@ -172,6 +182,8 @@ void	parent_describe_end(const struct child *, char *buf, size_t size);
  * 0 for a signal.
  */
 void	parent_reload(struct parent *, uint32_t client);
+/* The engine has tried the certificates: WHY is "" or what is wrong. */
+void	parent_reload_checked(struct parent *, const char *why);
 /* The new store is ready, refuses, has been taken by the engine. */
 void	parent_reload_ready(struct parent *);
 void	parent_reload_refused(struct parent *, const char *why);

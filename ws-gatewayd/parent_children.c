@@ -105,10 +105,21 @@ send_process(const struct parent *p, struct child *c)
 	struct conf_process	process = p->process;
 
 	/* The store's files are where the configuration says. */
-	if (c->id != PROC_ENGINE)
+	if (c->id == PROC_STORE)
 		process.chroot[0] = '\0';
 	ipc_send(&c->ipc, IMSG_CONF_PROCESS, 0, -1, &process,
 	    sizeof(process));
+}
+
+static void
+introduce(struct child *a, struct child *b, enum imsg_type type)
+{
+	int	fds[2];
+
+	if (make_pair(fds) == -1)
+		fatal("socketpair");
+	ipc_send(&a->ipc, type, 0, fds[0], NULL, 0);
+	ipc_send(&b->ipc, type, 0, fds[1], NULL, 0);
 }
 
 /* Hand over what is passed on, which is the child's alone from then on. */
@@ -117,12 +128,10 @@ child_pass_sockets(struct parent *p)
 {
 	struct child	*engine = p->child[PROC_ENGINE];
 	struct listener	*l;
-	int		 fds[2];
 
-	if (make_pair(fds) == -1)
-		fatal("socketpair");
-	ipc_send(&engine->ipc, IMSG_PEER, 0, fds[0], NULL, 0);
-	ipc_send(&p->child[PROC_STORE]->ipc, IMSG_PEER, 0, fds[1], NULL, 0);
+	introduce(engine, p->child[PROC_STORE], IMSG_PEER);
+	if (p->child[PROC_KEYS] != NULL)
+		introduce(engine, p->child[PROC_KEYS], IMSG_KEYS_PEER);
 	TAILQ_FOREACH(l, &p->listeners, entry) {
 		ipc_send(&engine->ipc, IMSG_LISTENER, l->id, l->fd, NULL, 0);
 		l->fd = -1;
@@ -136,18 +145,21 @@ child_pass_sockets(struct parent *p)
 void
 parent_start_children(struct parent *p)
 {
-	int	id;
+	struct child	*c;
+	int		 id;
 
 	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		child_start(p, id);
+		if (id != PROC_KEYS || parent_tls_isolated(p->conf))
+			child_start(p, id);
 	child_pass_sockets(p);
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
-		conf_send(p, p->conf, p->child[id]);
+	CHILD_FOREACH(c, id, p) {
+		conf_send(p, p->conf, c);
 		if (id != PROC_STARTER)
-			send_process(p, p->child[id]);
+			send_process(p, c);
 	}
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		conf_send_end(p->child[id]);
+	parent_tls_send(p, p->conf, &p->tls);
+	CHILD_FOREACH(c, id, p)
+		conf_send_end(c);
 }
 
 struct child *

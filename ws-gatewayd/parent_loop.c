@@ -18,6 +18,7 @@ static void
 on_ready(struct child *c, struct imsg *imsg)
 {
 	struct parent	*p = c->parent;
+	struct child	*other;
 	int		 id;
 
 	ipc_data(imsg, NULL, 0);
@@ -26,8 +27,8 @@ on_ready(struct child *c, struct imsg *imsg)
 		return;
 	}
 	c->ready = 1;
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (!p->child[id]->ready)
+	CHILD_FOREACH(other, id, p)
+		if (!other->ready)
 			return;
 	if (p->phase == PARENT_STARTING)
 		event_base_loopbreak(p->base);
@@ -76,6 +77,30 @@ on_log(struct child *c, struct imsg *imsg)
 }
 
 static void
+on_usage(struct child *c, struct imsg *imsg)
+{
+	struct proc_usage	usage;
+
+	ipc_data(imsg, &usage, sizeof(usage));
+	usage.proc = c->id;
+	ipc_send(&c->parent->child[PROC_ENGINE]->ipc, IMSG_PROCSTAT, 0, -1,
+	    &usage, sizeof(usage));
+}
+
+static void
+on_tls_checked(struct child *c, struct imsg *imsg)
+{
+	char	text[512];
+	size_t	len = imsg_get_len(imsg);
+
+	if (len >= sizeof(text))
+		fatalx("the engine has too much to say of TLS");
+	ipc_data(imsg, text, len);
+	text[len] = '\0';
+	parent_reload_checked(c->parent, text);
+}
+
+static void
 on_ctl_reload(struct child *c, struct imsg *imsg)
 {
 	ipc_data(imsg, NULL, 0);
@@ -103,6 +128,7 @@ static void
 on_ctl_log_level(struct child *c, struct imsg *imsg)
 {
 	struct parent	*p = c->parent;
+	struct child	*other;
 	uint32_t	 level;
 	int		 id;
 
@@ -111,8 +137,8 @@ on_ctl_log_level(struct child *c, struct imsg *imsg)
 		fatalx("%s asks for log level %u", proc_name(c->id), level);
 	log_info("log level is %s", log_level_name(level));
 	log_set_level(level);
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		ipc_send(&p->child[id]->ipc, IMSG_LOG_LEVEL, 0, -1, &level,
+	CHILD_FOREACH(other, id, p)
+		ipc_send(&other->ipc, IMSG_LOG_LEVEL, 0, -1, &level,
 		    sizeof(level));
 }
 
@@ -135,6 +161,8 @@ dispatch(struct ipc *ipc, struct imsg *imsg)
 		{ IMSG_READY, 0, on_ready },
 		{ IMSG_REFUSE, 0, on_refuse },
 		{ IMSG_LOG, 0, on_log },
+		{ IMSG_PROCSTAT, PROC_KEYS, on_usage },
+		{ IMSG_CONF_TLS_CHECKED, PROC_ENGINE, on_tls_checked },
 		{ IMSG_STORE_TAKEN, PROC_ENGINE, on_store_taken },
 		{ IMSG_CTL_RELOAD, PROC_ENGINE, on_ctl_reload },
 		{ IMSG_CTL_LOG_LEVEL, PROC_ENGINE, on_ctl_log_level },
@@ -204,6 +232,7 @@ static void
 on_kill(int fd, short what, void *arg)
 {
 	struct parent	*p = arg;
+	struct child	*c;
 	int		 id;
 
 	(void)fd;
@@ -212,8 +241,8 @@ on_kill(int fd, short what, void *arg)
 		parent_stop_overdue(p);
 		return;
 	}
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (!p->child[id]->ready && p->refusal[0] == '\0')
+	CHILD_FOREACH(c, id, p)
+		if (!c->ready && p->refusal[0] == '\0')
 			snprintf(p->refusal, sizeof(p->refusal),
 			    "%s was not ready within %d s", proc_name(id),
 			    START_LIMIT_S);

@@ -55,7 +55,7 @@ parent_conf_paths(struct parent *p, struct conf *conf, char *why, size_t size)
 	return (0);
 }
 
-#define PATHS_MAX	64
+#define PATHS_MAX	1024
 
 struct folders {
 	struct sandbox_path	list[PATHS_MAX + 1];
@@ -107,12 +107,30 @@ folders_to_read(struct folders *f, const struct parent *p, const char *file)
 		folder_of(f, real, "r");
 }
 
+/* They are read again by a reload. */
+static void
+folders_of_tls(struct folders *f, const struct parent *p,
+    const struct conf_tls *tls)
+{
+	const struct conf_keypair	*kp;
+
+	TAILQ_FOREACH(kp, &tls->keypairs, entry) {
+		folders_to_read(f, p, kp->cert);
+		folders_to_read(f, p, kp->key);
+		if (kp->ocsp != NULL)
+			folders_to_read(f, p, kp->ocsp);
+	}
+	if (tls->client_ca != NULL)
+		folders_to_read(f, p, tls->client_ca);
+}
+
 void
 parent_confine(struct parent *p)
 {
 	static struct folders	 f;
 	static struct conf_process stay;	/* the parent drops nothing */
 	struct conf_string	*file;
+	struct conf_listen	*cl;
 	struct listener		*l;
 
 	folders_to_read(&f, p, p->conf_file);
@@ -121,6 +139,9 @@ parent_confine(struct parent *p)
 	folders_to_read(&f, p, p->conf->db_password_file);
 	folder_of(&f, p->conf->log_file, "rwc");
 	folder_of(&f, p->conf->pid_file, "rwc");
+	TAILQ_FOREACH(cl, &p->conf->listens, entry)
+		if (cl->tls != NULL)
+			folders_of_tls(&f, p, cl->tls);
 	TAILQ_FOREACH(l, &p->listeners, entry)
 		if (l->us.made)
 			folder_of(&f, l->us.path, "rwc");

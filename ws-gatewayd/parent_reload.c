@@ -76,6 +76,7 @@ static void
 apply(struct parent *p)
 {
 	struct reload	*r = &p->reload;
+	struct child	*c;
 	int		 id;
 
 	/* Takes what it keeps out of the old one: now, or it is not in force. */
@@ -84,9 +85,9 @@ apply(struct parent *p)
 	p->conf = r->conf;
 	r->conf = NULL;
 	log_set_level((enum log_level)p->conf->s.log_level);
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++) {
-		conf_send(p, p->conf, p->child[id]);
-		conf_send_end(p->child[id]);
+	CHILD_FOREACH(c, id, p) {
+		conf_send(p, p->conf, c);
+		conf_send_end(c);
 	}
 	parent_listen_trim(p);
 	log_info("configuration reloaded");
@@ -142,6 +143,54 @@ start_store(struct parent *p)
 	limit(p, READY_LIMIT_S);
 }
 
+/* All that can be told beforehand is right. */
+static void
+proceed(struct parent *p)
+{
+	if (!reload_same_database(p->reload.conf, p->conf)) {
+		start_store(p);
+		return;
+	}
+	apply(p);
+	finish_good(p);
+}
+
+/*
+ * Certificates and keys are read anew, and tried by those who will use them.
+ * Returns 0, or -1 with a reason.
+ */
+static int
+start_check(struct parent *p, char *why, size_t size)
+{
+	struct conf	*conf = p->reload.conf;
+
+	/* They have been started, and could read their files, with TLS. */
+	if (!p->has_tls) {
+		strlcpy(why, "there was no TLS at the start: this needs a "
+		    "restart", size);
+		return (-1);
+	}
+	if (parent_tls_load(conf, &p->tls, why, size) == -1)
+		return (-1);
+	parent_tls_send(p, conf, &p->tls);
+	ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_CONF_TLS_CHECK, 0, -1,
+	    NULL, 0);
+	return (0);
+}
+
+void
+parent_reload_checked(struct parent *p, const char *why)
+{
+	if (p->reload.conf == NULL)
+		fatalx("the engine has checked what nobody asked it to");
+	if (why[0] == '\0') {
+		proceed(p);
+		return;
+	}
+	log_error("configuration: %s", why);
+	finish_bad(p, why);
+}
+
 void
 parent_reload(struct parent *p, uint32_t client)
 {
@@ -167,12 +216,14 @@ parent_reload(struct parent *p, uint32_t client)
 		return;
 	}
 	reload_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
-	if (!reload_same_database(r->conf, p->conf)) {
-		start_store(p);
+	if (!parent_tls_used(r->conf)) {
+		proceed(p);
 		return;
 	}
-	apply(p);
-	finish_good(p);
+	if (start_check(p, first_error, sizeof(first_error)) == -1) {
+		log_error("configuration: %s", first_error);
+		finish_bad(p, first_error);
+	}
 }
 
 /* The engine is told where to ask, and all the rest behind it. */

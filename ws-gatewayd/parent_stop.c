@@ -22,11 +22,12 @@ static const struct timeval	next_limit = { 0, 400000 };
 static void
 stop_next(struct parent *p)
 {
-	int	id;
+	struct child	*c;
+	int		 id;
 
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (parent_alive(p->child[id])) {
-			ipc_send(&p->child[id]->ipc, IMSG_SHUTDOWN, 0, -1,
+	CHILD_FOREACH(c, id, p)
+		if (parent_alive(c)) {
+			ipc_send(&c->ipc, IMSG_SHUTDOWN, 0, -1,
 			    NULL, 0);
 			return;
 		}
@@ -48,10 +49,11 @@ parent_stop(struct parent *p, int exit_code)
 void
 parent_stop_overdue(struct parent *p)
 {
-	int	id;
+	struct child	*c;
+	int		 id;
 
-	for (id = PROC_ENGINE; id < PROC_COUNT; id++)
-		if (parent_kill(p->child[id])) {
+	CHILD_FOREACH(c, id, p)
+		if (parent_kill(c)) {
 			log_warnx("%s took too long to stop and is killed",
 			    proc_name(id));
 			event_want(p->ev_kill, &next_limit);

@@ -172,6 +172,12 @@ parent_tls_used(const struct conf *conf)
 }
 
 int
+parent_tls_isolated(const struct conf *conf)
+{
+	return (parent_tls_used(conf) && conf->s.key_isolation != 0);
+}
+
+int
 parent_tls_load(const struct conf *conf, struct tls_items *items, char *err,
     size_t size)
 {
@@ -202,28 +208,34 @@ is_for(enum proc_id id, enum imsg_type type, int isolated)
 }
 
 static void
-send_items(struct tls_items *items, struct child *c, const struct settings *s)
+send_items(struct tls_items *items, struct child *c, int isolated)
 {
 	struct tls_item	*item;
 
 	TAILQ_FOREACH(item, items, entry)
-		if (is_for(c->id, item->type, s->key_isolation != 0))
+		if (is_for(c->id, item->type, isolated))
 			ipc_send(&c->ipc, item->type, 0, -1, item->data,
 			    item->len);
 }
 
 void
-parent_tls_send(struct parent *p, struct tls_items *items,
-    const struct settings *s)
+parent_tls_send(struct parent *p, const struct conf *conf,
+    struct tls_items *items)
 {
-	struct child	*keys = &p->child[PROC_KEYS];
+	struct child	*keys = p->child[PROC_KEYS];
+	int		 isolated = parent_tls_isolated(conf);
 
+	if (!parent_tls_used(conf))
+		return;
 	/* First, since the engine tries them. */
-	if (keys->used) {
-		ipc_send(&keys->ipc, IMSG_CONF_TLS_BEGIN, 0, -1, NULL, 0);
-		send_items(items, keys, s);
+	if (isolated) {
+		ipc_send(&keys->ipc, IMSG_CONF_TLS_RESET, 0, -1, &conf->s,
+		    sizeof(conf->s));
+		send_items(items, keys, isolated);
 	}
-	send_items(items, &p->child[PROC_ENGINE], s);
+	ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_CONF_TLS_RESET, 0, -1,
+	    &conf->s, sizeof(conf->s));
+	send_items(items, p->child[PROC_ENGINE], isolated);
 	parent_tls_forget(items);
 }
 

@@ -100,5 +100,7 @@ reload_keep(struct conf *new, const struct conf *old, char *text, size_t size)
 	}
 	keep_number(&new->s.sandbox, old->s.sandbox, "sandbox", &list);
 	keep_number(&new->s.output, old->s.output, "http output", &list);
+	keep_number(&new->s.key_isolation, old->s.key_isolation,
+	    "tls key-isolation", &list);
 	keep_max_connections(new, old, &list);
 }

@@ -367,7 +367,7 @@ tls_context_hold(uint32_t id)
 			ctx->held++;
 			return (ctx);
 		}
-	return (NULL);
+	fatalx("tls: there is no context %u", id);
 }
 
 struct tls *

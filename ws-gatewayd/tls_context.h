@@ -39,7 +39,7 @@ int	tls_context_build(enum tls_keys, uint64_t lifetime, char *err, size_t);
 void	tls_context_adopt(void);
 void	tls_context_forget(void);
 
-/* Of that id; held until it is released.  NULL: there is none. */
+/* The one in force of that id, held until it is released. */
 struct tls_context *tls_context_hold(uint32_t id);
 void	tls_context_release(struct tls_context *);
 struct tls *tls_context_server(struct tls_context *);

@@ -282,7 +282,10 @@ conn_again(struct conn *c)
 		return;
 	c->look = 0;
 	if (c->state != CONN_DEAD && !c->paused)
-		conn_read(c, c->tls);
+		conn_read(c, 0);
+	/* More may have been deciphered, which no socket tells of. */
+	if (c->tls && c->state != CONN_DEAD && !c->paused)
+		conn_read(c, 1);
 }
 
 /* A client who has to prove who he is does so but once. */

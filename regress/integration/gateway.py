@@ -1,7 +1,8 @@
 """A running ws-gatewayd for the tests: started, awaited, asked, stopped.
 
 BUILD (environment) names the build folder; SANDBOX the sandbox mode, which is
-"require" unless set; OUTPUT how it writes, which is left to it unless set.
+"require" unless set; OUTPUT how it writes, which is left to it unless set;
+TLS that all is by TLS (certs.py).
 Whoever runs the tests, root or not, gets the daemon as it runs for them: as
 root it drops to the user in GATEWAY_USER.
 """
@@ -17,6 +18,8 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+
+import certs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build" / "release"))
@@ -144,7 +147,7 @@ class Gateway:
     def write_conf(self):
         lines = [self.database, 'control "%s"' % self.control]
         if self.listen is not None:
-            lines.append('listen on "%s"' % self.listen)
+            lines.append('listen on "%s"%s' % (self.listen, certs.block()))
         if os.getuid() == 0 and 'user "' not in self.settings:
             lines.append('user "%s"' % USER)
         if "sandbox " not in self.settings:
@@ -262,6 +265,10 @@ class Gateway:
     # -- asking -------------------------------------------------------------
 
     def http(self, limit=LIMIT):
+        if certs.TLS:
+            return http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=limit,
+                context=certs.plain_client())
         return http.client.HTTPConnection("127.0.0.1", self.port,
                                           timeout=limit)
 
@@ -316,4 +323,5 @@ class Gateway:
 
     def socket(self, limit=LIMIT):
         """A raw connection."""
-        return socket.create_connection(("127.0.0.1", self.port), limit)
+        return certs.wrap(socket.create_connection(
+            ("127.0.0.1", self.port), limit))

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+import certs
 from gateway import wait_for
 from rawhttp import RawHTTP, post, request
 from rawws import PING, Closed, RawWS, Refused, frame
@@ -41,6 +42,7 @@ def http_status(sock):
     return int(data.split(b" ")[1])
 
 
+@certs.no_refusal
 def test_connections_in_total(start):
     g = open_gateway(start, "http { max-connections 4 }")
     open_ = [g.socket() for _ in range(4)]
@@ -79,6 +81,7 @@ def g_connections(g, sock):
     raise AssertionError("no ws_http_connections")
 
 
+@certs.no_refusal
 def test_connections_of_an_address(start):
     g = open_gateway(start, "limits { per-address 3 }")
     open_ = [g.socket() for _ in range(3)]
@@ -325,6 +328,7 @@ def few_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 
 
+@certs.no_refusal
 def test_out_of_descriptors(start):
     """accept(2) fails for want of a descriptor: the client is told so, nobody
     spins, and it goes on when there are some again."""

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+import certs
 from gateway import Folder, Gateway
 from rawhttp import RawHTTP, chunked, post, request
 
@@ -405,6 +406,7 @@ def test_absolute_form(shared):
                                BODY)).status == 200
 
 
+@certs.no_half_close
 def test_the_end_of_sending_is_no_reason_not_to_answer(shared):
     """As with printf ... | nc."""
     with RawHTTP(shared) as c:
@@ -730,6 +732,7 @@ def test_a_busy_server_does_not_cost_a_lookup_a_message(start):
     assert g.metrics()["ws_token_lookups_total"] == 1
 
 
+@certs.no_half_close
 def test_half_closed_while_a_token_is_looked_up(start):
     """Both requests were there before the client's side was shut: both are
     answered, whenever the end of file comes."""

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import certs
 from gateway import LIMIT, wait_for
 from rawhttp import RawHTTP, post
 from rawws import PING, TEXT, RawWS, frame
@@ -176,7 +177,7 @@ def tiny(gateway):
     sock.connect(("127.0.0.1", gateway.port))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < 8192
-    return sock
+    return certs.wrap(sock)
 
 
 class Tiny:

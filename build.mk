@@ -26,14 +26,14 @@ PARENT_OBJS =	address.o conf.o conf_database.o conf_listen.o conf_send.o conf_se
 		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
 		parse.o pidfile.o printconf.o reload_keep.o selftest.o \
 		settings.o unixsock.o
-PROC_OBJS =	clock.o event_want.o ipc.o proc.o proc_exec.o starter.o
+PROC_OBJS =	clock.o event_want.o ipc.o network.o proc.o proc_exec.o starter.o
 ENGINE_OBJS =	broadcast.o conn.o control.o control_change.o \
 		control_publish.o control_show.o control_token.o deflate.o \
-		endpoint.o engine.o frame.o \
+		endpoint.o engine.o forwarded.o frame.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \
 		http_line.o http_query.o hub.o json.o json_string.o listener.o \
 		lookup.o memory.o metrics.o monitor.o output.o peer.o \
-		player_hash.o publish.o publisher.o rate.o queue.o reply.o \
+		player_hash.o proxy_protocol.o publish.o publisher.o rate.o queue.o reply.o \
 		request.o revalidate.o session.o session_data.o \
 		key_method.o session_inflate.o signer.o siphash.o text.o timer.o \
 		tls_context.o tls_selftest.o transport.o ws.o ws_accept.o \

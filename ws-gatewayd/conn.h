@@ -14,6 +14,7 @@
 
 #include "lookup.h"
 #include "metrics.h"
+#include "network.h"
 #include "proc.h"
 #include "timer.h"
 #include "ws.h"
@@ -33,13 +34,6 @@ enum conn_state {
 	CONN_CLOSING,		/* close frame sent, awaits the peer's */
 	CONN_LINGER,		/* all is said; reads until the peer closes */
 	CONN_DEAD		/* closed, freed at the end of the loop turn */
-};
-
-/* Where it comes from, in little room. */
-struct conn_addr {
-	uint8_t		family;		/* AF_INET, AF_INET6, AF_UNIX */
-	uint16_t	port;
-	uint8_t		ip[16];
 };
 
 /* What was read and could not be used yet. */

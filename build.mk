@@ -27,7 +27,7 @@ PARENT_OBJS =	address.o conf.o conf_database.o conf_listen.o conf_send.o conf_se
 		parse.o pidfile.o printconf.o reload_keep.o selftest.o \
 		settings.o unixsock.o
 PROC_OBJS =	clock.o event_want.o ipc.o network.o proc.o proc_exec.o starter.o
-ENGINE_OBJS =	broadcast.o conn.o control.o control_change.o \
+ENGINE_OBJS =	broadcast.o client.o conn.o control.o control_change.o \
 		control_publish.o control_show.o control_token.o deflate.o \
 		endpoint.o engine.o forwarded.o frame.o \
 		handshake.o http.o http_body.o http_field.o http_lex.o \

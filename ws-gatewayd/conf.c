@@ -131,6 +131,23 @@ check_database(const struct conf *conf, void (*report)(const char *))
 	return (0);
 }
 
+/* Who says whose a connection is can't be just anybody. */
+static int
+check_proxies(const struct conf *conf, void (*report)(const char *))
+{
+	const struct conf_listen	*l;
+	int				 rv = 0;
+
+	TAILQ_FOREACH(l, &conf->listens, entry)
+		if (l->proxy_protocol && conf->nproxies == 0) {
+			conf_report(report, "listen on \"%s\": "
+			    "proxy-protocol needs the list of proxies",
+			    l->text);
+			rv = -1;
+		}
+	return (rv);
+}
+
 /* One path, two uses: the second would destroy the first. */
 static int
 check_paths(const struct conf *conf, void (*report)(const char *))
@@ -190,6 +207,7 @@ conf_load(const struct flags *flags, void (*report)(const char *line))
 		rv = check_settings(conf, report);
 		rv |= check_database(conf, report);
 		rv |= check_paths(conf, report);
+		rv |= check_proxies(conf, report);
 	}
 	if (rv != 0) {
 		conf_free(conf);

@@ -12,11 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "network.h"
 #include "sandbox.h"
 
 #define CONF_MAXDSN	2048
 #define CONF_MAXUSER	64
 #define CONF_MAXORIGIN	512
+#define CONF_MAXPROXIES	64
 #define CONF_MAXCHROOT	1024		/* as struct conf_process has it */
 #define CONF_FILE	"/etc/ws-gatewayd.conf"
 
@@ -67,6 +69,7 @@ struct settings {
 	uint64_t	request_timeout;
 	uint64_t	keepalive_timeout;
 	uint64_t	max_connections;	/* in total, 0: by the file limit */
+	uint64_t	forwarded;		/* enum forwarded_kind */
 	uint64_t	output;			/* enum output_kind */
 	/* limits */
 	uint64_t	memory_limit;		/* bytes */
@@ -100,7 +103,8 @@ enum setting_kind {
 	SETTING_SWITCH,			/* yes or no */
 	SETTING_LEVEL,			/* enum log_level */
 	SETTING_SANDBOX,		/* enum sandbox_mode */
-	SETTING_OUTPUT			/* enum output_kind */
+	SETTING_OUTPUT,			/* enum output_kind */
+	SETTING_FORWARDED		/* enum forwarded_kind */
 };
 
 /* One row of the table: "players" "max-connections", flag "max-conns"... */
@@ -184,6 +188,8 @@ struct conf {
 	struct settings		 s;
 	struct conf_listens	 listens;
 	struct conf_strings	 origins;	/* normalised; empty allows all */
+	struct network		 proxies[CONF_MAXPROXIES];	/* trusted */
+	size_t			 nproxies;
 	enum conf_db		 db;
 	char			 dsn[CONF_MAXDSN];
 	int			 db_create;

@@ -58,6 +58,7 @@ void
 conf_send(struct parent *p, const struct conf *conf, struct child *c)
 {
 	struct conf_string	*origin;
+	size_t			 i;
 
 	ipc_send(&c->ipc, IMSG_CONF_BEGIN, 0, -1, &conf->s, sizeof(conf->s));
 	switch (c->id) {
@@ -65,6 +66,9 @@ conf_send(struct parent *p, const struct conf *conf, struct child *c)
 		TAILQ_FOREACH(origin, &conf->origins, entry)
 			ipc_send(&c->ipc, IMSG_CONF_ORIGIN, 0, -1, origin->s,
 			    strlen(origin->s));
+		for (i = 0; i < conf->nproxies; i++)
+			ipc_send(&c->ipc, IMSG_CONF_PROXY, 0, -1,
+			    &conf->proxies[i], sizeof(conf->proxies[i]));
 		conf_print(conf, 0, send_line, c);
 		send_listeners(p, conf, c);
 		break;

@@ -228,6 +228,27 @@ conf_add_origin(struct conf *conf, const char *text, struct why *why)
 }
 
 int
+conf_add_proxy(struct conf *conf, const char *text, struct why *why)
+{
+	struct network	 net;
+	const char	*reason;
+	char		 show[CONF_MAXSHOW];
+	size_t		 i;
+
+	if (network_parse(text, &net, &reason) == -1)
+		return (why_set(why, "\"%s\" is no network: %s",
+		    conf_show(text, show), reason));
+	for (i = 0; i < conf->nproxies; i++)
+		if (memcmp(&conf->proxies[i], &net, sizeof(net)) == 0)
+			return (0);
+	if (conf->nproxies == CONF_MAXPROXIES)
+		return (why_set(why, "too many proxies (at most %d)",
+		    CONF_MAXPROXIES));
+	conf->proxies[conf->nproxies++] = net;
+	return (0);
+}
+
+int
 conf_set_db(struct conf *conf, const char *kind, struct why *why)
 {
 	char	show[CONF_MAXSHOW];

@@ -53,6 +53,7 @@ int	conf_tls_end(struct conf_listen *, struct why *);
 /* "player publish metrics" */
 const char *conf_roles(int roles, char *buf, size_t);
 int	conf_add_origin(struct conf *, const char *text, struct why *);
+int	conf_add_proxy(struct conf *, const char *text, struct why *);
 int	conf_set_db(struct conf *, const char *kind, struct why *);
 int	conf_set_dsn(struct conf *, const char *, struct why *);
 /*

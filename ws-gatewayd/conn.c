@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "conn.h"
 #include "engine.h"
 #include "hub.h"
@@ -83,6 +84,7 @@ conn_new(int fd, const struct sockaddr *sa, uint8_t listener,
     struct tls_context *context)
 {
 	struct conn	*c = transport_new(context);
+	int		 proxied;
 
 	c->fd = fd;
 	c->listener = listener;
@@ -90,18 +92,30 @@ conn_new(int fd, const struct sockaddr *sa, uint8_t listener,
 	c->since = now_ms();
 	c->reason = CLOSE_EOF;
 	conn_set_addr(c, sa);
-	if (peer_join(&c->addr) == -1) {
+	/* A proxy is not counted, its client is. */
+	proxied = listener_proxied(listener);
+	if (!proxied && peer_join(&c->addr) == -1) {
 		transport_free(c);
 		return (-1);
 	}
 	conn_watch(c, WATCH_READ);
 	conn_count(c);
 	metrics.accepted++;
-	if (c->tls)
-		request_shaking(c);
+	if (proxied)
+		client_start(c);
 	else
-		conn_speak(c);
+		conn_begin(c);
 	return (0);
+}
+
+void
+conn_begin(struct conn *c)
+{
+	if (c->tls) {
+		c->state = CONN_TLS;
+		request_shaking(c);
+	} else
+		conn_speak(c);
 }
 
 void
@@ -190,8 +204,7 @@ conn_forget_part(struct conn *c)
 	c->part = NULL;
 }
 
-/* Keep what was not used for the next read. */
-static void
+void
 conn_keep(struct conn *c, const uint8_t *data, size_t n)
 {
 	conn_forget_part(c);
@@ -334,6 +347,10 @@ conn_ready(struct conn *c, int what)
 {
 	if (c->state == CONN_DEAD)
 		return;
+	if (c->state == CONN_PROXY) {
+		client_read(c);
+		return;
+	}
 	if (c->state == CONN_TLS) {
 		conn_shake(c);
 		return;
@@ -439,7 +456,7 @@ conn_stop_others(void)
 	struct conn	*c;
 
 	TAILQ_FOREACH(c, &conn_others, entry) {
-		if (c->state == CONN_TLS)
+		if (c->state == CONN_PROXY || c->state == CONN_TLS)
 			conn_drop(c, CLOSE_SHUTDOWN);
 		/* A request in progress is answered, and closed by that. */
 		if (c->state != CONN_HTTP || c->req != NULL)
@@ -463,11 +480,22 @@ conn_held(const struct conn *c)
 	return (held);
 }
 
+static const struct conn_addr *
+conn_client(const struct conn *c)
+{
+	if (!c->deflate && c->req != NULL &&
+	    c->req->client.family != AF_UNSPEC)
+		return (&c->req->client);
+	return (&c->addr);
+}
+
 const char *
 conn_ip(const struct conn *c, char *buf, size_t size)
 {
-	if (c->addr.family == AF_UNIX ||
-	    inet_ntop(c->addr.family, c->addr.ip, buf, (socklen_t)size) == NULL)
+	const struct conn_addr	*a = conn_client(c);
+
+	if (a->family == AF_UNIX ||
+	    inet_ntop(a->family, a->ip, buf, (socklen_t)size) == NULL)
 		return ("unix");
 	return (buf);
 }
@@ -475,13 +503,14 @@ conn_ip(const struct conn *c, char *buf, size_t size)
 const char *
 conn_address(const struct conn *c, char *buf, size_t size)
 {
-	char		 ipbuf[INET6_ADDRSTRLEN];
-	const char	*ip = conn_ip(c, ipbuf, sizeof(ipbuf));
+	const struct conn_addr	*a = conn_client(c);
+	char			 ipbuf[INET6_ADDRSTRLEN];
+	const char		*ip = conn_ip(c, ipbuf, sizeof(ipbuf));
 
-	if (c->addr.family == AF_UNIX)
+	if (a->family == AF_UNIX)
 		return ("unix");
-	snprintf(buf, size, c->addr.family == AF_INET6 ? "[%s]:%u" : "%s:%u",
-	    ip, c->addr.port);
+	snprintf(buf, size, a->family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip,
+	    a->port);
 	return (buf);
 }
 

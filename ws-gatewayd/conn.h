@@ -2,7 +2,7 @@
  * A connection: its socket, what was read and not yet used, what waits to be
  * written, and which protocol it speaks.
  *
- *	accept -> (TLS ->) HTTP -> WS -> CLOSING -> LINGER -> gone
+ *	accept -> (PROXY ->) (TLS ->) HTTP -> WS -> CLOSING -> LINGER -> gone
  */
 #ifndef CONN_H
 #define CONN_H
@@ -28,6 +28,7 @@ struct request;
 struct sockaddr;
 
 enum conn_state {
+	CONN_PROXY,		/* its proxy has yet to say whose it is */
 	CONN_TLS,		/* shakes hands, before it says anything */
 	CONN_HTTP,		/* reads requests */
 	CONN_WS,		/* is a WebSocket in the hub */
@@ -123,6 +124,8 @@ void	 conn_init(struct event_base *);
 struct tls_context;
 int	 conn_new(int fd, const struct sockaddr *, uint8_t listener,
 	    struct tls_context *);
+/* Its address is known, and counted: what it speaks first. */
+void	 conn_begin(struct conn *);
 /*
  * Close at once, counted under REASON; the connection leaves the hub and is
  * freed at the end of the loop turn.
@@ -145,6 +148,8 @@ void	 conn_stop_others(void);
 void	 conn_watch(struct conn *, int what);
 /* The end of a loop turn: what was kept of its bytes is looked at again. */
 void	 conn_again(struct conn *);
+/* Keep what could not be used yet, and only that, for the next read. */
+void	 conn_keep(struct conn *, const uint8_t *, size_t);
 /* Remember who it is, once. */
 void	 conn_identify(struct conn *, const uint8_t *token, size_t len,
 	    const struct store_result *);
@@ -154,7 +159,10 @@ void	 conn_pause(struct conn *);
 void	 conn_resume(struct conn *);
 /* Say no more: write what waits, shut down, read until the peer closes. */
 void	 conn_linger(struct conn *);
-/* "192.0.2.1", "2001:db8::1", "unix"; and with the port. */
+/*
+ * "192.0.2.1", "2001:db8::1", "unix", and with the port: of the client, if a
+ * proxy has said who that is.
+ */
 const char *conn_ip(const struct conn *, char *buf, size_t);
 const char *conn_address(const struct conn *, char *buf, size_t);
 /* The WebSocket of that number, or NULL. */

@@ -30,6 +30,8 @@ struct engine	engine;
 
 static struct conf_process	process;
 static struct conf_strings	new_origins, new_lines;
+static struct network		new_proxies[CONF_MAXPROXIES];
+static size_t			new_nproxies;
 static struct settings		new_conf;
 static int			confined, store_known, control_fd = -1;
 static struct settings		tls_conf;	/* of the set that comes */
@@ -195,6 +197,8 @@ engine_conf_end(void)
 	TAILQ_CONCAT(&engine.origins, &new_origins, entry);
 	strings_free(&engine.lines);
 	TAILQ_CONCAT(&engine.lines, &new_lines, entry);
+	memcpy(engine.proxies, new_proxies, sizeof(engine.proxies));
+	engine.nproxies = new_nproxies;
 	engine_set_limits();
 	engine_adopt_tls();
 	if (!confined)
@@ -210,6 +214,14 @@ engine_listener(struct imsg *imsg)
 	if (confined || fd == -1)
 		fatalx("a listener that can't be");
 	listener_add(imsg_get_id(imsg), fd);
+}
+
+static void
+engine_conf_proxy(struct imsg *imsg)
+{
+	if (new_nproxies == CONF_MAXPROXIES)
+		fatalx("too many proxies");
+	ipc_data(imsg, &new_proxies[new_nproxies++], sizeof(new_proxies[0]));
 }
 
 static void
@@ -422,9 +434,13 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 		ipc_data(imsg, &new_conf, sizeof(new_conf));
 		strings_free(&new_origins);
 		strings_free(&new_lines);
+		new_nproxies = 0;
 		break;
 	case IMSG_CONF_ORIGIN:
 		strings_add(&new_origins, imsg);
+		break;
+	case IMSG_CONF_PROXY:
+		engine_conf_proxy(imsg);
 		break;
 	case IMSG_CONF_LINE:
 		strings_add(&new_lines, imsg);

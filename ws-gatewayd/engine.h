@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "conf.h"
+#include "metrics.h"
 #include "proc.h"
 
 struct engine {
@@ -15,6 +16,8 @@ struct engine {
 	struct settings		 conf;
 	struct conf_strings	 origins;	/* normalised; empty allows all */
 	struct conf_strings	 lines;		/* of show config */
+	struct network		 proxies[CONF_MAXPROXIES];	/* trusted */
+	size_t			 nproxies;
 	struct ipc		 store;
 	uint64_t		 started;	/* ms, monotonic */
 	int			 draining;	/* refuses WebSockets */
@@ -34,6 +37,9 @@ void	listener_add(uint32_t id, int fd);
 void	listener_conf(const struct conf_listener *);
 void	listener_conf_end(void);
 int	listener_roles(uint8_t id);	/* ROLE_ */
+int	listener_proxied(uint8_t id);	/* it awaits the PROXY protocol */
+/* Why a connection that it accepted is refused, in HTTP; counted and logged. */
+void	listener_say(uint8_t id, int fd, enum refuse_reason);
 void	listener_close_all(void);
 int	listener_open(void);		/* whether there is any */
 

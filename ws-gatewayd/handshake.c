@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "client.h"
 #include "conn.h"
 #include "engine.h"
 #include "hub.h"
@@ -206,6 +207,7 @@ handshake_accept(struct conn *c, const struct store_result *res)
 	conn_identify(c, r->token, r->token_len, res);
 	reply_upgrade(c, r);
 	deflate = r->deflate.agreed;
+	client_keep(c);
 	request_free(c);
 	session_start(c, res, deflate);
 	queue_flush(c->player, c);

@@ -76,9 +76,8 @@ refuse_limit(enum refuse_reason reason)
 	}
 }
 
-/* A connection that can't be had: say so and close. */
-static void
-listener_refuse(const struct listener *l, int fd, enum refuse_reason reason)
+void
+listener_say(uint8_t id, int fd, enum refuse_reason reason)
 {
 	static const char	 busy[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
@@ -103,8 +102,16 @@ listener_refuse(const struct listener *l, int fd, enum refuse_reason reason)
 	 * A fresh socket has room for it; if not, closing says enough.  So it
 	 * must to one who expects TLS.
 	 */
-	if (l->conf.tls == 0 && send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
+	if (by_id[id]->conf.tls == 0 &&
+	    send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
 		log_debug("refuse: %s", strerror(errno));
+}
+
+/* A connection that can't be had: say so and close. */
+static void
+listener_refuse(const struct listener *l, int fd, enum refuse_reason reason)
+{
+	listener_say(l->id, fd, reason);
 	close(fd);
 }
 
@@ -234,6 +241,12 @@ listener_conf_end(void)
 		l->accepting = 1;
 		log_debug("accepting on %s", l->conf.address);
 	}
+}
+
+int
+listener_proxied(uint8_t id)
+{
+	return (by_id[id]->conf.proxy_protocol != 0);
 }
 
 int

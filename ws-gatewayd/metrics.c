@@ -66,6 +66,8 @@ static const char *const	refuse_names[REFUSE_REASONS] = {
 	[REFUSE_STORE]		= "store",
 	[REFUSE_LOOKUPS]	= "lookups",
 	[REFUSE_DRAINING]	= "draining",
+	[REFUSE_UNTRUSTED]	= "untrusted",
+	[REFUSE_PROXY]		= "proxy",
 };
 
 static const char *const	publish_names[PUBLISH_RESULTS] = {

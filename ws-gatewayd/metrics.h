@@ -54,6 +54,8 @@ enum refuse_reason {
 	REFUSE_STORE,			/* the database did not answer */
 	REFUSE_LOOKUPS,			/* too many pending */
 	REFUSE_DRAINING,
+	REFUSE_UNTRUSTED,		/* no proxy of ours where one must be */
+	REFUSE_PROXY,			/* no valid PROXY header */
 	REFUSE_REASONS
 };
 

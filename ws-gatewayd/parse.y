@@ -138,6 +138,8 @@ static void	 set_mode(const struct word *, const struct word *);
 static void	 set_group(const struct word *, const struct word *);
 static void	 add_origin(const struct word *);
 static void	 end_origins(const struct word *);
+static void	 add_proxy(const struct word *);
+static void	 end_proxies(const struct word *);
 static void	 begin_block(const struct word *);
 static void	 set_in_block(const struct word *, const struct word *);
 %}
@@ -148,7 +150,7 @@ static void	 set_in_block(const struct word *, const struct word *);
 
 %token <word>	STRING
 %token <word>	CHROOT CONTROL CREATE DAEMONIZE DATABASE FILE_ GROUP INCLUDE
-%token <word>	LEVEL LISTEN LOG MODE NO ON ORIGINS PID SANDBOX USER
+%token <word>	LEVEL LISTEN LOG MODE NO ON ORIGINS PID PROXIES SANDBOX USER
 %token		LEXERROR
 %type <word>	create value block
 
@@ -190,6 +192,7 @@ statement	: LISTEN ON STRING sockopts	{ set_listen($3); } listenblock
 		| SANDBOX value			{ set_scalar("", $1, $2); }
 		| DAEMONIZE value		{ set_daemonize($1, $2); }
 		| ORIGINS '{' origins last_origin '}'	{ end_origins($1); }
+		| PROXIES '{' proxies last_proxy '}'	{ end_proxies($1); }
 		| block '{' settings last_setting '}'
 		;
 
@@ -301,6 +304,20 @@ last_origin	: /* empty */
 origin		: STRING			{ add_origin($1); }
 		;
 
+proxies		: /* empty */
+		| proxies separator
+		| proxies proxy separator
+		| proxies error separator	{ yyerrok; }
+		;
+
+last_proxy	: /* empty */
+		| proxy
+		| error				{ yyerrok; }
+		;
+
+proxy		: STRING			{ add_proxy($1); }
+		;
+
 block		: STRING			{ begin_block($1); }
 		| CONTROL			{ begin_block($1); }
 		;
@@ -341,6 +358,7 @@ static const struct keyword {
 	{ "on",		ON },
 	{ "origins",	ORIGINS },
 	{ "pid",	PID },
+	{ "proxies",	PROXIES },
 	{ "sandbox",	SANDBOX },
 	{ "user",	USER }
 };
@@ -1127,6 +1145,23 @@ end_origins(const struct word *where)
 	if (TAILQ_EMPTY(&p.conf->origins) && p.errors == 0)
 		wrong(where, "origins: the list is empty; to allow all "
 		    "origins, leave it out");
+}
+
+static void
+add_proxy(const struct word *proxy)
+{
+	struct why	why;
+
+	if (conf_add_proxy(p.conf, proxy->s, &why) == -1)
+		wrong(proxy, "proxies: %s", why.text);
+}
+
+static void
+end_proxies(const struct word *where)
+{
+	if (p.conf->nproxies == 0 && p.errors == 0)
+		wrong(where, "proxies: the list is empty; to trust none, "
+		    "leave it out");
 }
 
 /* The names of the blocks, or those that a block has. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "conn.h"
 #include "engine.h"
 #include "log.h"
@@ -35,27 +36,22 @@ peer_cmp(const struct peer *a, const struct peer *b)
 static void
 peer_key(const struct conn_addr *addr, struct peer *p)
 {
-	static const uint8_t	 mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct conn_addr	 a = *addr;
 
+	network_canonical(&a);
 	memset(p->key, 0, sizeof(p->key));
-	p->key[0] = addr->family;
-	if (addr->family == AF_INET6 &&
-	    memcmp(addr->ip, mapped, sizeof(mapped)) == 0) {
-		p->key[0] = AF_INET;
-		memcpy(p->key + 1, addr->ip + sizeof(mapped), 4);
-	} else if (addr->family == AF_INET6)
-		memcpy(p->key + 1, addr->ip, 8);
-	else if (addr->family == AF_INET)
-		memcpy(p->key + 1, addr->ip, 4);
+	p->key[0] = a.family;
+	memcpy(p->key + 1, a.ip, a.family == AF_INET6 ? 8 : 4);
 }
 
 int
-peer_join(const struct conn_addr *addr)
+peer_join(struct conn_addr *addr)
 {
 	struct peer	*p, key;
 
-	/* Whoever may use a unix socket is known: a proxy of ours. */
-	if (addr->family == AF_UNIX)
+	addr->counted = 0;
+	/* Whoever may use a unix socket is known, as is a proxy of ours. */
+	if (addr->family == AF_UNIX || client_trusted(addr))
 		return (0);
 	peer_key(addr, &key);
 	if ((p = RB_FIND(peer_tree, &peers, &key)) == NULL) {
@@ -68,16 +64,18 @@ peer_join(const struct conn_addr *addr)
 	    p->n >= engine.conf.max_per_address)
 		return (-1);
 	p->n++;
+	addr->counted = 1;
 	return (0);
 }
 
 void
-peer_leave(const struct conn_addr *addr)
+peer_leave(struct conn_addr *addr)
 {
 	struct peer	*p, key;
 
-	if (addr->family == AF_UNIX)
+	if (!addr->counted)
 		return;
+	addr->counted = 0;
 	peer_key(addr, &key);
 	if ((p = RB_FIND(peer_tree, &peers, &key)) == NULL || p->n == 0)
 		fatalx("an address leaves that never came");

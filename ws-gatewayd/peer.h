@@ -7,8 +7,11 @@
 
 struct conn_addr;
 
-/* Count one more; returns -1 when the address has as many as it may. */
-int	peer_join(const struct conn_addr *);
-void	peer_leave(const struct conn_addr *);
+/*
+ * Count one more, and remember in the address that it is; returns -1 when it
+ * has as many as it may.  Unix sockets and trusted proxies are not counted.
+ */
+int	peer_join(struct conn_addr *);
+void	peer_leave(struct conn_addr *);
 
 #endif /* PEER_H */

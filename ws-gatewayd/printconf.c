@@ -182,6 +182,21 @@ print_origins(const struct out *o, const struct conf *conf)
 	out(o, "}");
 }
 
+static void
+print_proxies(const struct out *o, const struct conf *conf)
+{
+	char	text[NETWORK_MAXTEXT];
+	size_t	i;
+
+	if (conf->nproxies == 0)
+		return;
+	out(o, "proxies {");
+	for (i = 0; i < conf->nproxies; i++)
+		out(o, "\t%s", network_format(&conf->proxies[i], text,
+		    sizeof(text)));
+	out(o, "}");
+}
+
 static const char *
 value(const struct conf *conf, const char *block, const char *name,
     char *buf, size_t size)
@@ -244,5 +259,6 @@ conf_print(const struct conf *conf, int secrets,
 	out(&o, "sandbox %s", value(conf, "", "sandbox", buf, sizeof(buf)));
 	out(&o, "daemonize %s", conf->daemonize ? "yes" : "no");
 	print_origins(&o, conf);
+	print_proxies(&o, conf);
 	print_blocks(&o, conf);
 }

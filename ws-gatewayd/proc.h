@@ -33,6 +33,7 @@ enum imsg_type {
 	/* parent -> child */
 	IMSG_CONF_BEGIN,		/* struct settings */
 	IMSG_CONF_ORIGIN,		/* text; engine */
+	IMSG_CONF_PROXY,		/* struct network; engine */
 	IMSG_CONF_LINE,			/* of show config, text; engine */
 	IMSG_CONF_DATABASE,		/* struct conf_database; store */
 	IMSG_CONF_PROCESS,		/* struct conf_process: whom to become */

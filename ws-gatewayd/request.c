@@ -8,11 +8,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "client.h"
 #include "conn.h"
 #include "engine.h"
 #include "frame.h"
 #include "log.h"
 #include "memory.h"
+#include "peer.h"
 #include "request.h"
 
 #define MAXOUT		262144	/* of answers that nobody reads: wait */
@@ -41,8 +43,13 @@ request_timer(struct timer *t)
 	struct conn	*c = timer_conn(t);
 	uint64_t	 now = now_ms();
 
-	if (c->state == CONN_HTTP && now < c->deadline) {
+	/* In each state before that of a WebSocket. */
+	if (c->state <= CONN_HTTP && now < c->deadline) {
 		timer_set(t, c->deadline - now, request_timer);
+		return;
+	}
+	if (c->state == CONN_PROXY) {
+		client_late(c);
 		return;
 	}
 	lookup_cancel(c);
@@ -84,6 +91,7 @@ request_free(struct conn *c)
 	if (r == NULL)
 		return;
 	c->req = NULL;
+	peer_leave(&r->client);
 	if (r->handshake)
 		metrics.handshakes--;
 	memory_give(sizeof(*r) + r->body_size);
@@ -127,7 +135,9 @@ request_head(struct conn *c, struct request *r, const char *data, size_t len)
 	r->phase = REQUEST_BODY;
 	r->endpoint = endpoint_find(data + p->path.off, p->path.len,
 	    listener_roles(c->listener));
-	if (r->endpoint == NULL)
+	if (client_find(c, r, data) == -1)
+		reply_refuse(c, REFUSE_ADDRESS);
+	else if (r->endpoint == NULL)
 		reply_refuse(c, REFUSE_NOT_FOUND);
 	else
 		r->endpoint->head(c, r, data);

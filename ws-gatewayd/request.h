@@ -9,6 +9,7 @@
 
 #include "http.h"
 #include "metrics.h"
+#include "network.h"
 #include "proc.h"
 #include "ws.h"
 #include "ws_extension.h"
@@ -43,6 +44,7 @@ struct request {
 	size_t			 nbody;
 	size_t			 body_size;
 	uint64_t		 discarded;
+	struct conn_addr	 client;	/* by a proxy; AF_UNSPEC: none */
 
 	uint8_t			 token_len;	/* or TOKEN_TOO_LONG */
 	uint8_t			 token[TOKEN_MAX];

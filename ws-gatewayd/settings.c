@@ -13,6 +13,7 @@
 #include "conf.h"
 #include "conf_set.h"
 #include "duration.h"
+#include "forwarded.h"
 #include "http.h"
 #include "log.h"
 #include "sandbox.h"
@@ -112,6 +113,10 @@ const struct setting settings_table[] = {
 	    60 * SECOND, 10 * MS, 1 * DAY, "between two requests"),
 	COUNT("http", "max-connections", NULL, max_connections,
 	    0, 0, 10000000, "connections in all, 0: by the file limit"),
+	{ "http", "client-header", NULL, SETTING_FORWARDED,
+	    offsetof(struct settings, forwarded),
+	    FORWARDED_X, FORWARDED_NONE, FORWARDED_RFC7239,
+	    "none, x-forwarded-for or forwarded" },
 	{ "http", "output", NULL, SETTING_OUTPUT,
 	    offsetof(struct settings, output),
 	    OUTPUT_PLAIN, OUTPUT_PLAIN, OUTPUT_URING, "plain or uring" },
@@ -177,12 +182,21 @@ static const char *const	output_names[] = {
 	NULL
 };
 
+static const char *const	forwarded_names[] = {
+	[FORWARDED_NONE] = "none",
+	[FORWARDED_X] = "x-forwarded-for",
+	[FORWARDED_RFC7239] = "forwarded",
+	NULL
+};
+
 /* The names of the values, from 0 on, of a row that has such. */
 static const char *const *
 names_of(const struct setting *row)
 {
 	if (row->kind == SETTING_SWITCH)
 		return (switch_names);
+	if (row->kind == SETTING_FORWARDED)
+		return (forwarded_names);
 	return (row->kind == SETTING_SANDBOX ? sandbox_names : output_names);
 }
 
@@ -310,6 +324,7 @@ read_kind(const struct setting *row, const char *text, uint64_t *v,
 	case SETTING_SWITCH:
 	case SETTING_SANDBOX:
 	case SETTING_OUTPUT:
+	case SETTING_FORWARDED:
 		*wanted = "is not known";
 		return (read_name(row, text, v));
 	}
@@ -324,7 +339,7 @@ range(const struct setting *row, char *buf, size_t size)
 	char	min[64], max[64];
 
 	if (row->kind == SETTING_LEVEL || row->kind == SETTING_SANDBOX ||
-	    row->kind == SETTING_OUTPUT)
+	    row->kind == SETTING_OUTPUT || row->kind == SETTING_FORWARDED)
 		strlcpy(buf, row->help, size);
 	else if (row->kind == SETTING_SWITCH)
 		strlcpy(buf, "yes or no", size);
@@ -397,6 +412,7 @@ setting_format(const struct setting *row, uint64_t v, char *buf, size_t size)
 	case SETTING_SWITCH:
 	case SETTING_SANDBOX:
 	case SETTING_OUTPUT:
+	case SETTING_FORWARDED:
 		strlcpy(buf, v <= row->max ? names_of(row)[v] : "?", size);
 		break;
 	}

@@ -1,6 +1,7 @@
 """nginx and haproxy before a gateway, as children in the foreground, with a
 configuration of their own.  Clients reach them by a Unix-domain socket, so no
-port has to be free."""
+port has to be free; or, when it counts where they come from, by TCP at a loopback
+address that nobody else has."""
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from gateway import LIMIT, ROOT, wait_for
 
 TOOLS = ROOT / "build" / "tools"
+PORT = 8000
 
 NGINX = """
 daemon off;
@@ -35,17 +37,19 @@ http {{
 		keepalive 4;
 	}}
 	server {{
-		listen unix:{socket};
+		listen {listen};
 		proxy_http_version 1.1;
 		proxy_request_buffering off;
 		location / {{
 			proxy_pass http://gateway;
 			proxy_set_header Connection "";
+			{options}
 		}}
 		location /ws {{
 			proxy_pass http://gateway;
 			proxy_set_header Upgrade $http_upgrade;
 			proxy_set_header Connection upgrade;
+			{options}
 		}}
 	}}
 }}
@@ -62,10 +66,10 @@ defaults
 	timeout server 60s
 	timeout tunnel 1h
 frontend clients
-	bind unix@{socket}
+	bind {listen}
 	default_backend gateway
 backend gateway
-	server one {upstream}
+	server one {upstream} {options}
 """
 
 
@@ -83,19 +87,30 @@ def find(name):
 
 
 class Proxy:
-    """KIND is nginx or haproxy; UPSTREAM is "tcp" or "unix"."""
+    """KIND is nginx or haproxy; UPSTREAM is "tcp", "unix" or the number of a
+    port at 127.0.0.2; CLIENTS come by "unix" or "tcp"; OPTIONS are nginx's for
+    each location, haproxy's for the server."""
 
-    def __init__(self, kind, gateway, upstream):
+    def __init__(self, kind, gateway, upstream, clients="unix", options=""):
         self.dir = pathlib.Path(gateway.dir)
         self.path = str(self.dir / (kind + ".sock"))
+        self.address = None
         program, env = find(kind)
         address = "127.0.0.1:%d" % gateway.port
         if upstream == "unix":
             address = ("unix:%s" if kind == "nginx" else "unix@%s") % (
                 self.dir / "http.sock")
+        elif upstream != "tcp":
+            address = "127.0.0.2:%d" % upstream
+        listen = ("unix:%s" if kind == "nginx" else "unix@%s") % self.path
+        if clients == "tcp":
+            pid = os.getpid()
+            self.address = "127.%d.%d.%d" % (64 + (pid >> 16) % 64,
+                                             pid >> 8 & 255, pid & 255)
+            listen = "%s:%d" % (self.address, PORT)
         conf = self.dir / (kind + ".conf")
         conf.write_text((NGINX if kind == "nginx" else HAPROXY).format(
-            dir=self.dir, socket=self.path, upstream=address))
+            dir=self.dir, listen=listen, upstream=address, options=options))
         command = [program, "-c" if kind == "nginx" else "-f", str(conf)]
         if kind == "haproxy":
             command.insert(1, "-db")
@@ -116,7 +131,11 @@ class Proxy:
     def log(self):
         return "\n".join(p.read_text() for p in self.dir.glob("*.log"))
 
-    def socket(self, limit=LIMIT):
+    def socket(self, limit=LIMIT, source="127.0.0.1"):
+        """A client's connection; by TCP it comes from SOURCE."""
+        if self.address:
+            return socket.create_connection((self.address, PORT), limit,
+                                            (source, 0))
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(limit)
         s.connect(self.path)

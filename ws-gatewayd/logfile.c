@@ -238,6 +238,15 @@ logfile_drop_torn(void)
 	logfile.lost++;
 }
 
+/* What waits to be written goes there, too. */
+static void
+use(int fd)
+{
+	close(logfile.fd);
+	logfile.fd = fd;
+	logfile_drop_torn();
+}
+
 void
 logfile_reopen(void)
 {
@@ -251,10 +260,26 @@ logfile_reopen(void)
 		    logfile.path);
 		return;
 	}
-	close(logfile.fd);
-	logfile.fd = fd;
-	logfile_drop_torn();
+	use(fd);
 	log_info("log file reopened");
+}
+
+int
+logfile_move(const char *path)
+{
+	int	fd, old_regular = logfile.regular;
+
+	if (logfile.kind != LOGFILE_PATH || path[0] == '\0')
+		return (-1);
+	if ((fd = logfile_open_path(path)) == -1) {
+		logfile.regular = old_regular;
+		log_warn("can't open log file %s", path);
+		return (-1);
+	}
+	log_info("the log goes on in %s", path);
+	use(fd);
+	strlcpy(logfile.path, path, sizeof(logfile.path));
+	return (0);
 }
 
 void

@@ -29,6 +29,8 @@ void	logfile_attach(struct event_base *);
 
 /* As after a rotation; when that fails, says so in the old file. */
 void	logfile_reopen(void);
+/* To another file from a file; -1 where that can't be. */
+int	logfile_move(const char *path);
 
 /* A line of ours, the sink for log_init(). */
 void	logfile_sink(enum log_level, const char *line, size_t len,

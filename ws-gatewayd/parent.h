@@ -61,7 +61,8 @@ TAILQ_HEAD(tls_items, tls_item);
 struct reload {
 	int		 under_way;
 	uint32_t	 client;	/* who asked, to the engine; 0: nobody */
-	int		 again;		/* a SIGHUP came meanwhile */
+	int		 again;		/* when this one is done */
+	uint32_t	 waiting;	/* who asked for that, or 0 */
 	struct conf	*conf;		/* not in force yet */
 	struct child	*next;		/* the new store, not in force yet */
 	struct child	*old;		/* the one that was */
@@ -195,6 +196,9 @@ void	parent_reload_abandon(struct parent *);
 
 /* reload_keep.c: what can't change in place stays; LIST gets its names. */
 void	reload_keep(struct conf *, const struct conf *old, char *list,
+	    size_t size);
+/* Once the new one is good: log to its file, or keep the old one's. */
+void	reload_log_file(struct conf *, const struct conf *old, char *list,
 	    size_t size);
 int	reload_same_database(const struct conf *, const struct conf *);
 

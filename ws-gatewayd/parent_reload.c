@@ -37,11 +37,12 @@ answer(struct parent *p, uint32_t client, const char *text)
 		    client, -1, text, strlen(text));
 }
 
-/* The answer; then whoever sent a signal meanwhile has what it wanted. */
+/* The answer; then the turn of what has come meanwhile. */
 static void
 finish(struct parent *p, const char *text)
 {
 	struct reload	*r = &p->reload;
+	uint32_t	 waiting = r->waiting;
 
 	answer(p, r->client, text);
 	conf_free(r->conf);
@@ -50,7 +51,8 @@ finish(struct parent *p, const char *text)
 	if (!r->again || p->phase != PARENT_RUNNING)
 		return;
 	r->again = 0;
-	parent_reload(p, 0);
+	r->waiting = 0;
+	parent_reload(p, waiting);
 }
 
 static void
@@ -81,6 +83,7 @@ apply(struct parent *p)
 
 	/* Takes what it keeps out of the old one: now, or it is not in force. */
 	parent_listen_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
+	reload_log_file(r->conf, p->conf, r->restart, sizeof(r->restart));
 	conf_free(p->conf);
 	p->conf = r->conf;
 	r->conf = NULL;
@@ -191,15 +194,32 @@ parent_reload_checked(struct parent *p, const char *why)
 	finish_bad(p, why);
 }
 
+/*
+ * A signal has nobody to be told to try again.  Who asks when the new
+ * configuration is in force, and only the old store not gone, has to wait a
+ * moment; before that it may be half a minute.
+ */
+static void
+reload_later(struct parent *p, uint32_t client)
+{
+	struct reload	*r = &p->reload;
+
+	if (client != 0 && (r->next != NULL || r->waiting != 0)) {
+		answer(p, client, "a reload is under way: try again after it");
+		return;
+	}
+	r->again = 1;
+	if (client != 0)
+		r->waiting = client;
+}
+
 void
 parent_reload(struct parent *p, uint32_t client)
 {
 	struct reload	*r = &p->reload;
 
 	if (r->under_way) {
-		if (client == 0)
-			r->again = 1;
-		answer(p, client, "a reload is under way: try again after it");
+		reload_later(p, client);
 		return;
 	}
 	r->under_way = 1;

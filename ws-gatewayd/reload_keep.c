@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "logfile.h"
 #include "parent.h"
 
 struct list {
@@ -90,8 +91,6 @@ reload_keep(struct conf *new, const struct conf *old, char *text, size_t size)
 	keep_string(new->chroot, old->chroot, sizeof(new->chroot), "chroot",
 	    &list);
 	keep_control(new, old, &list);
-	keep_string(new->log_file, old->log_file, sizeof(new->log_file),
-	    "log file", &list);
 	keep_string(new->pid_file, old->pid_file, sizeof(new->pid_file),
 	    "pid file", &list);
 	if (new->daemonize != old->daemonize) {
@@ -103,4 +102,17 @@ reload_keep(struct conf *new, const struct conf *old, char *text, size_t size)
 	keep_number(&new->s.key_isolation, old->s.key_isolation,
 	    "tls key-isolation", &list);
 	keep_max_connections(new, old, &list);
+}
+
+/* Only a folder that is known since the start can get another. */
+void
+reload_log_file(struct conf *new, const struct conf *old, char *text,
+    size_t size)
+{
+	struct list	list = { text, size };
+
+	if (strcmp(new->log_file, old->log_file) != 0 &&
+	    logfile_move(new->log_file) == -1)
+		keep_string(new->log_file, old->log_file,
+		    sizeof(new->log_file), "log file", &list);
 }

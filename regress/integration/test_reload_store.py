@@ -325,5 +325,4 @@ def test_from_sqlite_to_mysql_and_back(start, start_mysql, connect, other):
         assert change(g, other.statement).returncode == 0
         assert refused(g, "only-mysql") == 401
         connect(g, "new").settle()
-    assert g.metrics()['ws_connections_closed_total{reason="token"}'] <= 4
     ws.settle()

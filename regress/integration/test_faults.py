@@ -76,9 +76,14 @@ class Sweep:
             self.stop(0)
 
     def ends(self):
-        """Whether it is about to end, after the first line that says so."""
-        return any(l["level"] in ("fatal", "error") for l in self.g.log()) or \
-            self.g.process.poll() is not None
+        """Whether it is about to end, after the first line that says so; the
+        end of a new store is but that of a reload, which is said, too."""
+        lines = [l for l in self.g.log() if l["level"] in ("fatal", "error")]
+        refused = sum("not reloaded" in l["msg"] for l in lines)
+        fatal = sum(l["level"] == "fatal" for l in lines)
+        return fatal > refused or self.g.process.poll() is not None or any(
+            l["level"] == "error" and "configuration" not in l["msg"]
+            for l in lines)
 
     def settled(self):
         """Whether the daemon lives on after the fault."""
@@ -162,14 +167,29 @@ def control(*args):
     return scenario
 
 
+def another_database(g):
+    """To and fro between two that have the same rows."""
+    one, two = g.db, g.dir / "two.db"
+    if not two.exists():
+        two.write_bytes(one.read_bytes())
+        g.folder.own(two)
+    g.database = 'database sqlite "%s"' % (
+        one if str(two) in g.conf.read_text() else two)
+    g.write_conf()
+    control("reload")(g)
+
+
 @pytest.mark.parametrize("role,scenario", [
     ("engine", handshake), ("store", handshake), ("engine", messages),
     ("engine", offline), ("engine", control("show", "players")),
     ("engine", control("token", "list")), ("store", control("token", "list")),
     ("engine", control("reload")), ("parent", control("reload")),
+    ("engine", another_database), ("parent", another_database),
+    ("store", another_database), ("starter", another_database),
 ], ids=["handshake-engine", "handshake-store", "messages-engine",
         "offline-engine", "players-engine", "tokens-engine", "tokens-store",
-        "reload-engine", "reload-parent"])
+        "reload-engine", "reload-parent", "database-engine",
+        "database-parent", "database-store", "database-starter"])
 def test_no_memory(folder, role, scenario):
     s = Sweep(folder)
     try:

@@ -140,6 +140,17 @@ def test_origins_are_trimmed():
         'origins "https://c.example"']
 
 
+def test_an_error_of_a_flag_does_not_name_the_file(tmp_path):
+    """Nor one of the file the flag."""
+    conf = tmp_path / "conf"
+    conf.write_text('\ndatabase mysql "nonsense"\n')
+    res = daemon("-n", "-f", str(conf))
+    assert res.returncode == 1 and "%s:2: database" % conf in res.stderr
+    res = daemon("-n", "-f", str(conf), "-dsn", "nonsense")
+    assert res.returncode == 1 and "database mysql: the DSN" in res.stderr
+    assert str(conf) not in res.stderr
+
+
 def test_mysql_dsn_is_printed_whole():
     """-nv is a configuration, so it must have the password in it."""
     dsn = "user:pa'ss@tcp(127.0.0.1:3306)/db?parseTime=true"

@@ -179,6 +179,58 @@ def test_lookups_under_way(start, other):
     lock.close()
 
 
+def test_under_load(start, connect, other):
+    """Six databases in turn while players come, and messages go: no handshake
+    fails, no connection ends, no message is lost or out of order."""
+    g = start("publishers { rate-limit 0 }\n"
+              "players { revalidate-period 500ms; max-connections 10000 }",
+              wait=False)
+    for add in (lambda t, p=None, **kw: g.add_token(t, p, t, **kw),
+                other.add):
+        for n in range(50):
+            add("both%d" % n, 5000 + n)
+        add("server", server=True)
+    g.start()
+    players = [connect(g, "both%d" % n) for n in range(50)]
+    done = threading.Event()
+    failed, count = [], {"came": 0, "sent": 0}
+
+    def until_done(step):
+        try:
+            while not done.is_set():
+                step()
+        except Exception as e:      # the test fails with it, below
+            failed.append(e)
+
+    def come():
+        ws = RawWS.connect(g, "both%d" % (count["came"] % 50))
+        count["came"] += 1
+        ws.close()
+
+    def send():
+        g.broadcast("n", count["sent"], "server")
+        count["sent"] += 1
+
+    threads = [threading.Thread(target=until_done, args=(step,))
+               for step in (come, send)]
+    for t in threads:
+        t.start()
+    first = g.database
+    try:
+        for database in (other.statement, first) * 3:
+            assert change(g, database).returncode == 0
+    finally:
+        done.set()
+        for t in threads:
+            t.join(20)
+    assert not failed, failed
+    assert count["came"] > 20 and count["sent"] > 20
+    for ws in players:
+        for n in range(count["sent"]):
+            assert ws.recv_text() == '{"event":"n","payload":%d}' % n
+        ws.settle()
+
+
 BAD = {
     "missing": ('database sqlite "%(dir)s/none.db"', "is missing"),
     "no folder": ('database sqlite "/nonexistent/x.db"', "folder"),

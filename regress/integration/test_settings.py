@@ -10,11 +10,12 @@ from gateway import DAEMON, ROOT
 
 PAGE = ROOT / "ws-gatewayd" / "ws-gatewayd.conf.5"
 # What is not said by -nv, or not the same everywhere.
+LISTEN = ("listen roles", "listen proxy", "listen tls")
 UNSAID = {"pid file": "none", "log file": "none", "origins": "all",
           "control": "see above"}
 # For those that mean nothing without the others, or have few values.
 OTHERS = {"log level": "warn", "sandbox": "off", "http output": "uring",
-          "players compress": "yes", "players compress-level": "5",
+          "players compress": "yes", "tls key-isolation": "no", "players compress-level": "5",
           "tokens batch": "63"}
 
 
@@ -53,7 +54,21 @@ def test_names_and_defaults(tmp_path):
                          capture_output=True, text=True).stdout
     said = flat(out.splitlines())
     said.update(UNSAID)
-    assert {n: row[0] for n, row in table().items()} == said
+    assert {n: row[0] for n, row in table().items()
+            if not n.startswith(LISTEN)} == said
+
+
+def test_names_in_a_listener(tmp_path):
+    """Which there are, the daemon says to one that there is not."""
+    named = set()
+    for prefix, block in (("listen ", "none 1"),
+                          ("listen tls ", "tls {\n none 1\n}")):
+        (tmp_path / "conf").write_text('listen on ":1" {\n%s\n}\n' % block)
+        err = subprocess.run([DAEMON, "-nf", tmp_path / "conf"], check=False,
+                             capture_output=True, text=True).stderr
+        names = re.search(r"no such setting \((.*?)\)", err)[1].split(", ")
+        named.update(prefix + n for n in names if n != "tls")
+    assert named == {n for n in table() if n.startswith(LISTEN)}
 
 
 def test_units():
@@ -65,7 +80,8 @@ def test_units():
             assert re.fullmatch(shapes[unit], default), name
         else:
             assert unit in ("address", "DSN", "name", "path", "level", "mode",
-                            "kind", "origins"), name
+                            "kind", "origins", "roles", "names",
+                            "paths"), name
 
 
 def another(name, default):
@@ -78,11 +94,11 @@ def another(name, default):
 
 def test_reload(start, folder):
     """Everything changes, and what needs a restart is named: no more, no
-    less."""
-    rows = table()
+    less.  What stands in a listener's block is for other tests."""
+    rows = {n: r for n, r in table().items() if not n.startswith(LISTEN)}
     scalars = {n: another(n, r[0]) for n, r in rows.items()
                if r[1] in ("duration", "size", "number", "level", "kind",
-                           "mode") or n == "players compress"}
+                           "mode") or n in OTHERS}
     statements = {
         "user": "nobody", "chroot": "/", "daemonize": "yes",
         "control": '"%s/other.sock"' % folder.path,

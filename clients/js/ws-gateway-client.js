@@ -257,8 +257,7 @@ export class GatewayClient {
 		socket.addEventListener("open", () => this.#opened(attempt));
 		socket.addEventListener("message", (e) =>
 		    this.#message(attempt, e.data));
-		// A close always follows, and says more.
-		socket.addEventListener("error", () => {});
+		socket.addEventListener("error", () => this.#failed(attempt));
 		socket.addEventListener("close", (e) => this.#lost(attempt,
 		    { code: e.code, reason: e.reason, wasClean: e.wasClean }));
 		// Node's "ws" tells what a browser keeps to itself.
@@ -282,6 +281,15 @@ export class GatewayClient {
 		attempt.openedAt = this.#env.now();
 		this.#startWatch();
 		this.#setState("open");
+	}
+
+	/** A close follows and says more, but not in Node 20's own WebSocket. */
+	#failed(attempt) {
+		if (this.#attempt !== attempt || attempt.openedAt !== null)
+			return;
+		this.#env.clearTimeout(attempt.timer);
+		attempt.timer = this.#env.setTimeout(() =>
+		    this.#giveUp("no connection"), 0);
 	}
 
 	/** That attempt is over, by itself or given up: what next? */

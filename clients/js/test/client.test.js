@@ -115,6 +115,16 @@ describe("connecting", () => {
 		assert.equal(client.state, "waiting");
 	});
 
+	it("does not wait for a close that never comes", async () => {
+		const { w, client } = start();
+
+		w.last().dispatchEvent(new Event("error"));
+		assert.equal(client.state, "connecting");
+		await w.clock.advance(0);
+		assert.equal(client.state, "waiting");
+		assert.equal(client.lastClose.code, 1006);
+	});
+
 	it("survives a constructor that throws", async () => {
 		const w = world();
 		const errors = [];

@@ -35,6 +35,10 @@ deps:
 run: deps release
 	@regress/run.sh build/release
 
+# The same with a page for a browser: PORT and PAGE_PORT.
+demo: deps release
+	@regress/demo.sh build/release
+
 # Only the tests have a use for a daemon that echoes, or runs out of memory.
 echo: release
 	@cd build/release && ${MAKE} -f ../../build.mk ws-gatewayd-echo \
@@ -89,5 +93,5 @@ install: release
 clean:
 	rm -rf build
 
-.PHONY: all release san echo deps run test lint fuzz bench bench-full \
+.PHONY: all release san echo deps run demo test lint fuzz bench bench-full \
 	install clean soak budget

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from gateway import CTL, LIMIT, ROOT, wait_for
-from launch import free_port
+from gateway import BUILD, CTL, LIMIT, ROOT, SANITIZER, wait_for
+from launch import can_connect, free_port
 from webdriver import Browser
 
 DEMO = ROOT / "clients" / "js" / "demo"
@@ -93,6 +93,13 @@ def first(page):
         const item = document.querySelector("#messages li");
         return item && [item.querySelector("strong").textContent,
             item.querySelector("code").textContent];""")
+
+
+def history(page):
+    """Changes of the connection, the latest first, without times."""
+    return page.run("""
+        return [...document.querySelectorAll("#history li")]
+            .map((e) => e.lastChild.textContent);""")
 
 
 def arrives(page, event, payload):
@@ -182,6 +189,8 @@ def test_the_gateway_restarts(demo, page):
         "Refused (502): the gateway can't be reached"), "502")
     demo.start()
     page.wait_text("#state", "Connected", 2 * LIMIT)
+    assert history(page)[0] == "Connected, as player 21"
+    assert "Not connected, the gateway is restarting" in history(page)
     demo.gateway.publish("21", "back", 1)
     arrives(page, "back", "1")
 
@@ -332,20 +341,58 @@ def test_it_fits(demo, page, width):
     assert small == []
 
 
-def test_a_picture(demo, page, tmp_path):
+def test_a_picture(demo, page):
     """A PNG of that size; SCREENSHOT names a file to keep it in."""
-    page.size(920, 760)
+    page.size(920, 780)
+    page.click("#disconnect")
+    page.wait_text("#state", "Closed")
+    page.click("#connect")
+    page.wait_text("#state", "Connected")
     for event, payload in (("hello", {"from": "the shop"}),
                            ("target", {"hit": True, "points": 25}),
                            ("score", {"team": "blue", "total": 340})):
         demo.gateway.publish("21", event, payload)
     arrives(page, "score", '{"team": "blue", "total": 340}')
     png = page.screenshot()
+    assert len(png) < 150000
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack("!II", png[16:24]) == (920, 760)
+    assert struct.unpack("!II", png[16:24]) == (920, 780)
     if "SCREENSHOT" in os.environ:
         with open(os.environ["SCREENSHOT"], "wb") as f:
             f.write(png)
+
+
+# -- all of it, as "make demo" starts it ---------------------------------------
+
+def test_make_demo(browser, folder):
+    port, page_port = free_port(), free_port()
+    with subprocess.Popen(
+            ["sh", str(ROOT / "regress" / "demo.sh"), str(BUILD)],
+            env=dict(os.environ, PORT=str(port), PAGE_PORT=str(page_port),
+                     TMPDIR=str(folder.path)),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True) as demo:
+        try:
+            said = []
+            for line in demo.stdout:
+                said.append(line)
+                if line.startswith("The page is "):
+                    break
+            url = "http://127.0.0.1:%d/" % page_port
+            assert said[-1] == "The page is %s\n" % url, said
+            for address in (url, url.replace("127.0.0.1", "localhost")):
+                browser.go(address)
+                browser.wait_text("#state", "Connected")
+                browser.click("#publish button")
+                arrives(browser, "hello", '{\n  "from": "this form"\n}')
+        finally:
+            demo.terminate()
+            said.append(demo.stdout.read())
+        assert demo.wait(LIMIT) == 0, said
+    assert not any(word in "".join(said) for word in SANITIZER), said
+    assert list(folder.path.iterdir()) == []
+    assert not can_connect("127.0.0.1", port)
+    assert not can_connect("127.0.0.1", page_port)
 
 
 # -- the demo's server --------------------------------------------------------

@@ -2,12 +2,29 @@
 import { CLOSE, GatewayClient } from "./ws-gateway-client.js";
 
 const MAX_SHOWN = 200;
+const MAX_HISTORY = 6;
 const $ = (id) => document.getElementById(id);
 const config = await (await fetch("config.json")).json();
 
 function post(path, body) {
 	return fetch(path, { method: "POST", body,
 	    headers: { "Content-Type": "application/json" } });
+}
+
+function element(name, text) {
+	const e = document.createElement(name);
+
+	e.textContent = text;
+	return e;
+}
+
+function timeNow() {
+	const now = new Date();
+	const e = element("time", now.toLocaleTimeString([],
+	    { hourCycle: "h23" }));
+
+	e.dateTime = now.toISOString();
+	return e;
 }
 
 // -- the connection -----------------------------------------------------------
@@ -36,6 +53,8 @@ function because(close) {
 		return "";
 	if (close.reason === "offline" && !navigator.onLine)
 		return "waiting for the network";
+	if (close.error !== undefined)
+		return `there was no token: ${close.error.message}`;
 	switch (close.code) {
 	case CLOSE.POLICY:
 		return `by the gateway: ${close.reason || "no reason given"}`;
@@ -49,14 +68,26 @@ function because(close) {
 }
 
 function showState({ state, close }) {
+	const detail = state === "open" ? `as player ${player}` :
+	    state === "connecting" ? "" : because(close);
+
 	$("status").dataset.state = state;
 	$("state").textContent = NAMES[state];
-	$("detail").textContent = state === "open" ? `as player ${player}` :
-	    because(close);
+	$("detail").textContent = detail;
+	remember(NAMES[state], detail);
 	$("connect").disabled = state !== "closed";
 	$("disconnect").disabled = state === "closed";
 	$("player").disabled = state !== "closed";
 	showCountdown();
+}
+
+function remember(state, detail) {
+	const item = document.createElement("li");
+
+	item.append(timeNow(), detail === "" ? state : `${state}, ${detail}`);
+	$("history").prepend(item);
+	while ($("history").children.length > MAX_HISTORY)
+		$("history").lastChild.remove();
 }
 
 function showCountdown() {
@@ -78,21 +109,11 @@ function payloadText(raw) {
 	return raw.slice(raw.indexOf(key) + key.length, -1);
 }
 
-function element(name, text) {
-	const e = document.createElement(name);
-
-	e.textContent = text;
-	return e;
-}
-
 function showMessage({ event, raw }) {
 	const list = $("messages");
 	const item = document.createElement("li");
-	const now = new Date();
-	const time = element("time", now.toLocaleTimeString());
 
-	time.dateTime = now.toISOString();
-	item.append(time, element("strong", event || "(no name)"),
+	item.append(timeNow(), element("strong", event || "(no name)"),
 	    element("code", payloadText(raw)));
 	list.prepend(item);
 	while (list.children.length > MAX_SHOWN)

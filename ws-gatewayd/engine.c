@@ -426,6 +426,19 @@ engine_reloaded(struct imsg *imsg)
 }
 
 static void
+engine_answer(void)
+{
+	struct engine_state	 st;
+
+	memset(&st, 0, sizeof(st));
+	st.players = metrics.players;
+	st.connections = metrics.connections;
+	st.queued = metrics.queue_messages;
+	st.draining = (uint32_t)engine.draining;
+	ipc_send(&proc_parent, IMSG_PONG, 0, -1, &st, sizeof(st));
+}
+
+static void
 parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 {
 	(void)ipc;
@@ -484,6 +497,9 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 	case IMSG_CONTROL:
 		if ((control_fd = imsg_get_fd(imsg)) == -1)
 			fatalx("parent: no control socket");
+		break;
+	case IMSG_PING:
+		engine_answer();
 		break;
 	case IMSG_SHUTDOWN:
 		engine_stop();

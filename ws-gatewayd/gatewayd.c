@@ -17,6 +17,7 @@
 #include "daemonize.h"
 #include "log.h"
 #include "logfile.h"
+#include "notify.h"
 #include "parent.h"
 #include "version.h"
 
@@ -33,6 +34,7 @@ parent_refuse(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "ws-gatewayd: %s\n", text);
+	notify_status("%s", text);
 	if (log_elsewhere)
 		log_error("%s", text);
 	exit(1);
@@ -161,6 +163,7 @@ open_everything(struct parent *p)
 	if (parent_conf_paths(p, p->conf, error, sizeof(error)) == -1)
 		parent_refuse("%s", error);
 	open_log(p);
+	notify_open();
 	atexit(parent_cleanup);
 	parent_identity(p);
 	if (p->conf->pid_file[0] != '\0' && pidf_claim(&p->pidfile,
@@ -194,6 +197,7 @@ started(struct parent *p)
 	}
 	logfile_starting(0);
 	daemonize_done();
+	notify_ready();
 	p->phase = PARENT_RUNNING;
 }
 

@@ -202,6 +202,10 @@ void	reload_log_file(struct conf *, const struct conf *old, char *list,
 	    size_t size);
 int	reload_same_database(const struct conf *, const struct conf *);
 
+/* parent_watch.c: for a service manager, if there is one. */
+void	parent_watch(struct parent *);
+void	parent_watch_answer(struct imsg *);
+
 /* conf_send.c */
 void	conf_send(struct parent *, const struct conf *, struct child *);
 void	conf_send_end(struct child *);

@@ -151,6 +151,13 @@ on_ctl_stop(struct child *c, struct imsg *imsg)
 }
 
 static void
+on_pong(struct child *c, struct imsg *imsg)
+{
+	(void)c;
+	parent_watch_answer(imsg);
+}
+
+static void
 dispatch(struct ipc *ipc, struct imsg *imsg)
 {
 	static const struct {
@@ -164,6 +171,7 @@ dispatch(struct ipc *ipc, struct imsg *imsg)
 		{ IMSG_PROCSTAT, PROC_KEYS, on_usage },
 		{ IMSG_CONF_TLS_CHECKED, PROC_ENGINE, on_tls_checked },
 		{ IMSG_STORE_TAKEN, PROC_ENGINE, on_store_taken },
+		{ IMSG_PONG, PROC_ENGINE, on_pong },
 		{ IMSG_CTL_RELOAD, PROC_ENGINE, on_ctl_reload },
 		{ IMSG_CTL_LOG_LEVEL, PROC_ENGINE, on_ctl_log_level },
 		{ IMSG_CTL_STOP, PROC_ENGINE, on_ctl_stop },
@@ -292,5 +300,6 @@ void
 parent_run_loop(struct parent *p)
 {
 	on_stat(-1, 0, p);
+	parent_watch(p);
 	event_base_dispatch(p->base);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "notify.h"
 #include "parent.h"
 
 #define READY_LIMIT_S	30	/* as at the start */
@@ -48,6 +49,8 @@ finish(struct parent *p, const char *text)
 	conf_free(r->conf);
 	r->conf = NULL;
 	r->under_way = 0;
+	if (p->phase == PARENT_RUNNING)
+		notify_ready();
 	if (!r->again || p->phase != PARENT_RUNNING)
 		return;
 	r->again = 0;
@@ -223,6 +226,7 @@ parent_reload(struct parent *p, uint32_t client)
 		return;
 	}
 	r->under_way = 1;
+	notify_reloading();
 	r->client = client;
 	first_error[0] = '\0';
 	if ((r->conf = conf_load(&p->flags, report)) == NULL) {

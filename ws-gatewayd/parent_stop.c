@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "notify.h"
 #include "parent.h"
 #include "platform.h"
 
@@ -40,6 +41,7 @@ parent_stop(struct parent *p, int exit_code)
 	if (p->phase == PARENT_STOPPING)
 		return;
 	p->phase = PARENT_STOPPING;
+	notify_stopping();
 	p->exit_code = exit_code;
 	event_want(p->ev_kill, exit_code == 0 ? &stop_limit : &broken_limit);
 	parent_reload_abandon(p);

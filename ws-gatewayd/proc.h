@@ -52,6 +52,7 @@ enum imsg_type {
 	IMSG_LISTENER,			/* fd; the id is its number; engine */
 	IMSG_CONTROL,			/* fd of the control socket; engine */
 	IMSG_LOG_LEVEL,			/* uint32_t */
+	IMSG_PING,			/* are you there?  engine */
 	IMSG_SHUTDOWN,
 	IMSG_START_STORE,		/* fd, the id to speak of it by; starter */
 	IMSG_KILL_STORE,		/* that id; starter */
@@ -71,6 +72,9 @@ enum imsg_type {
 	IMSG_CTL_RELOADED,		/* text: "" or what was wrong */
 	IMSG_CTL_LOG_LEVEL,		/* uint32_t */
 	IMSG_CTL_STOP,
+
+	/* engine -> parent */
+	IMSG_PONG,			/* struct engine_state */
 
 	/* parent and store -> engine, keys -> parent -> engine */
 	IMSG_PROCSTAT,			/* struct proc_usage */
@@ -131,6 +135,15 @@ struct conf_database {
 	char		tls_ca[1024];		/* paths, "": none */
 	char		tls_cert[1024];
 	char		tls_key[1024];
+};
+
+/* With IMSG_PONG. */
+struct engine_state {
+	uint64_t	players;		/* connected */
+	uint64_t	connections;
+	uint64_t	queued;			/* messages */
+	uint32_t	draining;
+	uint32_t	pad;
 };
 
 struct proc_usage {

@@ -23,8 +23,8 @@ LIB_OBJS =	control_path.o duration.o log.o sandbox_drop.o sandbox_probe.o \
 PARENT_OBJS =	address.o conf.o conf_database.o conf_listen.o conf_send.o conf_set.o \
 		conf_where.o daemonize.o flags.o logfile.o notify.o \
 		parent_children.o parent_listen.o parent_loop.o parent_tls.o \
-		parent_paths.o parent_reload.o parent_stop.o parent_user.o \
-		parent_watch.o parse.o pidfile.o printconf.o reload_keep.o \
+		parent_passed.o parent_paths.o parent_reload.o parent_stop.o \
+		parent_user.o parent_watch.o parse.o pidfile.o printconf.o reload_keep.o \
 		selftest.o settings.o unixsock.o
 PROC_OBJS =	clock.o event_want.o ipc.o network.o proc.o proc_exec.o starter.o
 ENGINE_OBJS =	broadcast.o client.o conn.o control.o control_change.o \

@@ -172,6 +172,15 @@ struct conf_place {
 };
 TAILQ_HEAD(conf_places, conf_place);
 
+/*
+ * "socket:NAME" is one that the service manager passes: the name, or NULL when
+ * the text says something else.  The roles that the name stands for.
+ */
+#define CONF_SOCKET	"socket:"
+#define CONF_MAXFDNAME	255
+const char	*conf_socket_name(const char *text);
+int		 conf_socket_roles(const char *text);
+
 /* An address to listen on, as written; the parent resolves it. */
 struct conf_listen {
 	TAILQ_ENTRY(conf_listen)	 entry;

@@ -13,6 +13,7 @@
 #include "log.h"
 
 #define UNIX_PREFIX	"unix:"
+#define DIGITS		"0123456789"
 
 static const struct {
 	const char	*name;
@@ -63,14 +64,64 @@ conf_clear_listens(struct conf *conf)
 		conf_free_listen(conf, l);
 }
 
+/* A port behind the colon makes it a host of that name. */
+const char *
+conf_socket_name(const char *text)
+{
+	const char	*name = text + strlen(CONF_SOCKET);
+
+	if (strncmp(text, CONF_SOCKET, strlen(CONF_SOCKET)) != 0 ||
+	    name[strspn(name, DIGITS)] == '\0')
+		return (NULL);
+	return (name);
+}
+
 static int
-check_listen(const char *text, struct why *why)
+check_socket_name(const char *name, struct why *why)
+{
+	const char	*p;
+	char		 show[CONF_MAXSHOW];
+
+	for (p = name; *p > 0x20 && *p < 0x7f && *p != ':'; p++)
+		;
+	if (*p != '\0' || p - name > CONF_MAXFDNAME)
+		return (why_set(why, "\"%s\" is no name of a passed socket",
+		    conf_show(name, show)));
+	return (0);
+}
+
+/* Names of roles and nothing else; any other name is good for all. */
+int
+conf_socket_roles(const char *text)
+{
+	const char	*name = conf_socket_name(text);
+	size_t		 i, len;
+	int		 roles = 0;
+
+	for (; ; name += len + 1) {
+		len = strcspn(name, "+");
+		for (i = 0; i < NROLES; i++)
+			if (strncmp(name, roles_table[i].name, len) == 0 &&
+			    roles_table[i].name[len] == '\0')
+				break;
+		if (i == NROLES)
+			return (ROLE_ALL);
+		roles |= roles_table[i].role;
+		if (name[len] == '\0')
+			return (roles);
+	}
+}
+
+int
+conf_check_listen(const char *text, struct why *why)
 {
 	const char	*reason;
 	char		 host[256], port[64], show[CONF_MAXSHOW];
 
 	if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
 		return (conf_check_socket(text + strlen(UNIX_PREFIX), why));
+	if (conf_socket_name(text) != NULL)
+		return (check_socket_name(conf_socket_name(text), why));
 	if (listen_split(text, host, sizeof(host), port, sizeof(port),
 	    &reason) == -1)
 		return (why_set(why, "\"%s\" is no address to listen on: %s",
@@ -86,7 +137,7 @@ conf_add_listen(struct conf *conf, const char *text, mode_t mode,
 	char			 name[CONF_MAXUSER], show[CONF_MAXSHOW];
 	size_t			 n;
 
-	if (check_listen(text, why) == -1)
+	if (conf_check_listen(text, why) == -1)
 		return (-1);
 	if (group != NULL &&
 	    conf_set_name(name, sizeof(name), group, why) == -1)

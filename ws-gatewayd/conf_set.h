@@ -41,6 +41,7 @@ int	conf_check_socket(const char *path, struct why *);
  * conf_listen.c: an address, which is the last of the list then, and its
  * block's settings, each with its N words.
  */
+int	conf_check_listen(const char *text, struct why *);
 int	conf_add_listen(struct conf *, const char *text, mode_t,
 	    const char *group, struct why *);
 int	conf_listen_set(struct conf_listen *, const char *name,

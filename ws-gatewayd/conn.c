@@ -61,6 +61,7 @@ conn_init(struct event_base *base)
 static void
 conn_set_addr(struct conn *c, const struct sockaddr *sa)
 {
+	static const uint8_t		 mapped[12] = { [10] = 0xff, 0xff };
 	const struct sockaddr_in	*sin;
 	const struct sockaddr_in6	*sin6;
 
@@ -75,6 +76,11 @@ conn_set_addr(struct conn *c, const struct sockaddr *sa)
 		sin6 = (const void *)sa;
 		memcpy(c->addr.ip, &sin6->sin6_addr, 16);
 		c->addr.port = ntohs(sin6->sin6_port);
+		/* IPv4, by a passed socket that is for both. */
+		if (memcmp(c->addr.ip, mapped, sizeof(mapped)) == 0) {
+			c->addr.family = AF_INET;
+			memmove(c->addr.ip, c->addr.ip + sizeof(mapped), 4);
+		}
 		break;
 	}
 }

@@ -164,6 +164,8 @@ open_everything(struct parent *p)
 		parent_refuse("%s", error);
 	open_log(p);
 	notify_open();
+	if (parent_passed_conf(p->conf, error, sizeof(error)) == -1)
+		parent_refuse("%s", error);
 	atexit(parent_cleanup);
 	parent_identity(p);
 	if (p->conf->pid_file[0] != '\0' && pidf_claim(&p->pidfile,
@@ -230,7 +232,7 @@ main(int argc, char **argv)
 		check_exit(p);
 
 	/* The caller's; after the file was read, which may be such a one. */
-	closefrom(STDERR_FILENO + 1);
+	closefrom(STDERR_FILENO + 1 + parent_passed_take());
 	p->background = p->conf->daemonize && !p->flags.foreground;
 	if (p->background)
 		daemonize_begin();

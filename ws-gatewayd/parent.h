@@ -202,6 +202,14 @@ void	reload_log_file(struct conf *, const struct conf *old, char *list,
 	    size_t size);
 int	reload_same_database(const struct conf *, const struct conf *);
 
+/* parent_passed.c: sockets that the service manager passes. */
+/* Before any other descriptor is opened; how many there are, from 3 on. */
+int	parent_passed_take(void);
+/* What a configuration means with them.  Returns 0, or -1 with the reason. */
+int	parent_passed_conf(struct conf *, char *error, size_t size);
+/* The next one for "socket:NAME", or -1; the caller's then. */
+int	parent_passed_next(const char *text);
+
 /* parent_watch.c: for a service manager, if there is one. */
 void	parent_watch(struct parent *);
 void	parent_watch_answer(struct imsg *);

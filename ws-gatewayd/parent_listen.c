@@ -3,6 +3,7 @@
  * ports and folders is, and passed on to the engine.
  */
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <errno.h>
 #include <netdb.h>
@@ -196,6 +197,32 @@ listen_tcp(struct parent *p, const char *text)
 		refuse_address(text, error);
 }
 
+static void
+listen_passed(struct parent *p, const char *conf)
+{
+	struct sockaddr_un	 sun;
+	socklen_t		 len;
+	char			 text[128];
+	int			 fd, n = 0;
+
+	for (; (fd = parent_passed_next(conf)) != -1; n++) {
+		memset(&sun, 0, sizeof(sun));
+		len = sizeof(sun) - 1;
+		if (getsockname(fd, (struct sockaddr *)&sun, &len) == 0 &&
+		    sun.sun_family == AF_UNIX)
+			snprintf(text, sizeof(text), "%s%s%s", unix_prefix,
+			    sun.sun_path[0] != '\0' ? "" : "@",
+			    sun.sun_path + (sun.sun_path[0] == '\0'));
+		else
+			address_text(fd, text, sizeof(text));
+		keep_listener(p, fd, conf, text);
+	}
+	if (n == 0)
+		parent_refuse("listen on \"%s\": the service manager has "
+		    "passed no socket of that name: see FileDescriptorName= "
+		    "in systemd.socket(5)", conf);
+}
+
 void
 parent_listen(struct parent *p)
 {
@@ -207,6 +234,10 @@ parent_listen(struct parent *p)
 	int			 fd;
 
 	TAILQ_FOREACH(cl, &p->conf->listens, entry) {
+		if (conf_socket_name(cl->text) != NULL) {
+			listen_passed(p, cl->text);
+			continue;
+		}
 		if (strncmp(cl->text, unix_prefix,
 		    sizeof(unix_prefix) - 1) != 0) {
 			listen_tcp(p, cl->text);

@@ -234,7 +234,8 @@ parent_reload(struct parent *p, uint32_t client)
 		return;
 	}
 	if (parent_conf_paths(p, r->conf, first_error,
-	    sizeof(first_error)) == -1) {
+	    sizeof(first_error)) == -1 || parent_passed_conf(r->conf,
+	    first_error, sizeof(first_error)) == -1) {
 		log_error("configuration: %s", first_error);
 		finish_bad(p, first_error);
 		return;

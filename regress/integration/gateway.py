@@ -99,6 +99,7 @@ class Gateway:
         self.database = database or 'database sqlite "%s"' % self.db
         self.env = env
         self.preexec = preexec      # called in the new process
+        self.pass_fds = ()
         self.process = None
         self.port = None
         self.expect_exit = 0
@@ -171,7 +172,7 @@ class Gateway:
         self.process = subprocess.Popen(
             self.command(), cwd=self.dir, stdin=subprocess.DEVNULL,
             stdout=self.stdout, stderr=self.stderr, env=env,
-            preexec_fn=self.preexec)
+            preexec_fn=self.preexec, pass_fds=self.pass_fds)
         return self
 
     def start(self):

@@ -49,7 +49,7 @@ parent_conf_paths(struct parent *p, struct conf *conf, char *why, size_t size)
 	    CONF_FILE, sizeof(p->conf_file));
 	if (absolute(p, p->conf_file, sizeof(p->conf_file), why, size) == -1)
 		return (-1);
-	/* The one that nobody asked for must not be gone later, if it is here. */
+	/* The one that nobody asked for, if it is here, must not go. */
 	if (p->flags.file != NULL || !TAILQ_EMPTY(&conf->files))
 		p->flags.file = p->conf_file;
 	return (0);

@@ -84,7 +84,7 @@ apply(struct parent *p)
 	struct child	*c;
 	int		 id;
 
-	/* Takes what it keeps out of the old one: now, or it is not in force. */
+	/* Takes what it keeps out of the old one, so it is not done before. */
 	parent_listen_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
 	reload_log_file(r->conf, p->conf, r->restart, sizeof(r->restart));
 	conf_free(p->conf);

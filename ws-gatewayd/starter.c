@@ -19,7 +19,7 @@
 #include "log.h"
 #include "proc.h"
 
-#define STORES_MAX	4	/* in force, before it, after it; one to spare */
+#define STORES_MAX	4	/* in force, before, after; one to spare */
 #define STATUS_FAILED	(127 << 8)	/* as if exec had */
 
 static struct {

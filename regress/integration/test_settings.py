@@ -12,11 +12,12 @@ PAGE = ROOT / "ws-gatewayd" / "ws-gatewayd.conf.5"
 # What is not said by -nv, or not the same everywhere.
 LISTEN = ("listen roles", "listen proxy", "listen tls")
 UNSAID = {"pid file": "none", "log file": "none", "origins": "all",
-          "control": "see above"}
+          "proxies": "none", "control": "see above"}
 # For those that mean nothing without the others, or have few values.
-OTHERS = {"log level": "warn", "sandbox": "off", "http output": "uring",
-          "players compress": "yes", "tls key-isolation": "no", "players compress-level": "5",
-          "tokens batch": "63"}
+OTHERS = {"http client-header": "forwarded", "http output": "uring",
+          "log level": "warn", "players compress": "yes",
+          "players compress-level": "5", "sandbox": "off",
+          "tls key-isolation": "no", "tokens batch": "63"}
 
 
 def table():
@@ -36,7 +37,7 @@ def flat(lines):
     for line in lines:
         if line.endswith("{"):
             block = line.split()[0]
-        elif block == "origins" and line != "}":
+        elif block in ("origins", "proxies") and line != "}":
             out[block] = line.strip()
         elif line.startswith("\t"):
             name, value = line.split(None, 1)
@@ -80,7 +81,7 @@ def test_units():
             assert re.fullmatch(shapes[unit], default), name
         else:
             assert unit in ("address", "DSN", "name", "path", "level", "mode",
-                            "kind", "origins", "roles", "names",
+                            "kind", "origins", "roles", "names", "networks",
                             "paths"), name
 
 
@@ -106,10 +107,10 @@ def test_reload(start, folder):
         "log file": '"%s/log"' % folder.path,
         "listen on": '"127.0.0.1:1"',
         "database": 'sqlite "%s/other.db" create' % folder.path}
-    assert set(scalars) | set(statements) | {"origins"} == set(rows)
+    assert set(scalars) | set(statements) | {"origins", "proxies"} == set(rows)
     g = start("sandbox prefer\nlog level info")
     before = flat(g.ctl("show", "config").stdout.splitlines())
-    text = 'origins {\n "http://a.example"\n}\n'
+    text = 'origins {\n "http://a.example"\n}\nproxies {\n 192.0.2.1\n}\n'
     for name, value in [*statements.items(), *scalars.items()]:
         if " " in name and name not in (*statements, "log level"):
             name = name.replace(" ", " {\n ", 1)
@@ -128,6 +129,7 @@ def test_reload(start, folder):
         elif reload == "no":
             assert after.get(name) == before.get(name), name
     assert "other.db" in after["database"]
+    assert "192.0.2.1" in after["proxies"] and "a.ex" in after["origins"]
     # A limit of open files can't be raised any more.
     g.conf.write_text(text.replace("max-connections 7",
                                    "max-connections 9999999"))

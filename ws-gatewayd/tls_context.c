@@ -232,16 +232,18 @@ config_new(enum tls_keys keys)
 
 /* A key pair alone, as it answers to a client. */
 static int
-try_keypair(const struct keypair *kp, enum tls_keys keys, char *err,
-    size_t size)
+try_keypair(struct keypair *kp, enum tls_keys keys, char *err, size_t size)
 {
 	struct tls_config	*config;
+	struct blob		 ocsp = kp->ocsp;
 	char			 why[256];
 	int			 rv;
 
 	if (keys != TLS_WITH_KEYS && check_kind(kp, err, size) == -1)
 		return (-1);
 	config = config_new(keys);
+	/* What an authority says is for clients who know that. */
+	memset(&kp->ocsp, 0, sizeof(kp->ocsp));
 	if (add_keypair(config, kp, 1) == -1) {
 		strlcpy(why, tls_config_error(config), sizeof(why));
 		rv = -1;
@@ -249,6 +251,7 @@ try_keypair(const struct keypair *kp, enum tls_keys keys, char *err,
 		rv = tls_selftest(config, why, sizeof(why));
 	if (rv == -1)
 		snprintf(err, size, "%s, or its key: %s", kp->name, why);
+	kp->ocsp = ocsp;
 	tls_config_free(config);
 	return (rv);
 }

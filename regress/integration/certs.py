@@ -33,8 +33,8 @@ class Pair:
 
     def __init__(self, folder, name, kind, *args):
         self.name = name
-        self.cert = folder / (name + ".pem")
-        self.key = folder / (name + ".key")
+        self.cert = folder / ("%s-%s.pem" % (name, kind[0][:3]))
+        self.key = self.cert.with_suffix(".key")
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", *kind, "-noenc",
              "-keyout", str(self.key), "-out", str(self.cert), "-days", "30",

@@ -140,9 +140,9 @@ check_proxies(const struct conf *conf, void (*report)(const char *))
 
 	TAILQ_FOREACH(l, &conf->listens, entry)
 		if (l->proxy_protocol && conf->nproxies == 0) {
-			conf_report(report, "listen on \"%s\": "
+			conf_report(report, "%slisten on \"%s\": "
 			    "proxy-protocol needs the list of proxies",
-			    l->text);
+			    conf_where(conf, "proxy-protocol"), l->text);
 			rv = -1;
 		}
 	return (rv);

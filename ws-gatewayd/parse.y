@@ -957,6 +957,8 @@ set_listenopt(const struct word *name)
 	    p.nargs, &why) == -1)
 		wrong(name, "listen on: %s: %s", conf_show(name->s, show),
 		    why.text);
+	else if (strcmp(name->s, "proxy-protocol") == 0)
+		conf_note_place(p.conf, name->s, name->file, name->line);
 }
 
 static void

@@ -129,7 +129,7 @@ get16(const uint8_t *p)
 	return ((unsigned)p[0] << 8 | p[1]);
 }
 
-/* Where the addresses begin; there are LEN bytes, what follows them is skipped. */
+/* The LEN bytes behind the head: addresses, and what we skip. */
 static enum proxy_result
 v2_addresses(const uint8_t *p, size_t len, int kind, struct proxy_header *h)
 {

@@ -33,8 +33,8 @@ setup(void **state)
 
 /* PORT 0: none was said. */
 static void
-check_lines(enum forwarded_kind kind, const char *peer, const char *const *lines,
-    size_t n, const char *want, uint16_t port)
+check_lines(enum forwarded_kind kind, const char *peer,
+    const char *const *lines, size_t n, const char *want, uint16_t port)
 {
 	struct conn_addr	 a;
 	struct forwarded	 f;

@@ -258,13 +258,16 @@ usage(void)
 
 /* Returns where the command begins. */
 static int
-options(int argc, char **argv, const char **path, int *json)
+options(int argc, char **argv, const char **path, int *json, int *complete)
 {
 	int	ch;
 
 	/* A '+' keeps glibc from looking for options behind the command. */
-	while ((ch = getopt(argc, argv, "+hjs:V")) != -1) {
+	while ((ch = getopt(argc, argv, "+Chjs:V")) != -1) {
 		switch (ch) {
+		case 'C':
+			*complete = 1;
+			break;
 		case 'h':
 			command_usage(stdout);
 			exit(fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
@@ -290,13 +293,18 @@ main(int argc, char **argv)
 	struct command	 cmd;
 	struct payload	 payload = { NULL, 0 };
 	const char	*path = NULL;
-	int		 fd, json = 0, n;
+	int		 complete = 0, fd, json = 0, n;
 
 	sandbox_early();
 	signal(SIGPIPE, SIG_IGN);
 	log_init("ws-gatewayctl", log_sink);
 
-	n = options(argc, argv, &path, &json);
+	n = options(argc, argv, &path, &json, &complete);
+	if (complete) {
+		if (command_complete(argc - n, argv + n, stdout) == -1)
+			exit(EXIT_NOMATCH);
+		exit(fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
+	}
 	if (argc == n)
 		usage();
 	if (command_parse(&cmd, argc - n, argv + n, stderr) == -1)

@@ -517,6 +517,30 @@ command_parse(struct command *cmd, int argc, char *const *argv, FILE *err)
 	return (parse_end(cmd, nodes, argc, argv, err));
 }
 
+/*
+ * By what the words are and not by what they say: a value may be one that the
+ * shell has not finished yet.  A value comes in brackets, which no word has.
+ */
+int
+command_complete(int argc, char *const *argv, FILE *out)
+{
+	const struct node	*n, *nodes = at_start;
+	int			 ambiguous, i;
+
+	for (i = 0; i < argc; i++) {
+		if ((n = find_node(nodes, argv[i], &ambiguous)) == NULL)
+			return (-1);
+		nodes = n->next;
+	}
+	for (n = nodes; n->type != NODE_STOP; n++) {
+		if (n->type == NODE_VALUE)
+			fprintf(out, "<%s>\t%s\n", n->word, n->help);
+		else if (n->type != NODE_END)
+			fprintf(out, "%s\t%s\n", n->word, n->help);
+	}
+	return (0);
+}
+
 void
 command_usage(FILE *out)
 {

@@ -57,6 +57,12 @@ int	 command_parse(struct command *, int argc, char *const *argv,
 /* Every command, a line each. */
 void	 command_usage(FILE *);
 
+/*
+ * For a shell that completes: what may follow these words, a line each with a
+ * tab and its explanation.  Returns 0, or -1 when the words make no sense.
+ */
+int	 command_complete(int argc, char *const *argv, FILE *);
+
 /* The word for a kind of event: "connect"; "?" when there is none. */
 const char *command_kind_name(uint32_t kind);
 const char *command_level_name(uint64_t level);

@@ -90,8 +90,16 @@ install: release
 	    ${INSTALL} -m 600 etc/ws-gatewayd.conf \
 	    ${DESTDIR}${SYSCONFDIR}/ws-gatewayd.conf
 
+# The Debian package, into build/deb; and whether it installs, works and leaves
+# nothing, in a system of its own.
+deb:
+	@debian/build.sh
+
+deb-test: deb
+	@regress/deb.sh
+
 clean:
 	rm -rf build
 
 .PHONY: all release san echo deps run demo test lint fuzz bench bench-full \
-	install clean soak budget
+	install clean soak budget deb deb-test

@@ -1,0 +1,85 @@
+#!/bin/sh
+# "make deb-test": the package of "make deb" under lintian, then in a system of its
+# own (debootstrap): installed, tried by its autopkgtest, removed, purged; what
+# is different then from before it was installed is an error.  As root.
+set -eu
+
+cd "$(dirname "$0")/.."
+[ "$(id -u)" -eq 0 ] || { echo "$0: only for root" >&2; exit 2; }
+suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+mirror=${MIRROR:-http://deb.debian.org/debian}
+base=$PWD/build/deb-base.$suite.tar
+deb=$(ls build/deb/ws-gatewayd_*.deb)
+root=$(mktemp -d "${TMPDIR:-/tmp}/wsg-deb.XXXXXX")
+trap 'umount "$root/proc" 2>/dev/null || true; rm -rf "$root"' EXIT
+trap 'exit 1' HUP INT TERM
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+
+for p in debootstrap lintian; do
+	dpkg-query -W -f='${db:Status-Status}' $p 2>/dev/null |
+	    grep -q '^installed' ||
+	    apt-get install -y -q --no-install-recommends $p
+done
+
+echo "== lintian"
+lintian --fail-on error,warning --info --allow-root "$deb"
+
+# What the package needs is there before, so that only it makes a difference.
+if [ ! -e "$base" ]; then
+	echo "== debootstrap"
+	needs=$(dpkg-deb -f "$deb" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/[, ]\+/,/g')
+	debootstrap --variant=minbase \
+	    --include="$needs,curl,python3,systemd,logrotate" \
+	    "$suite" "$root" "$mirror" >build/deb-base.log 2>&1 || {
+		tail -20 build/deb-base.log >&2
+		exit 1
+	}
+	rm -rf "$root"/var/cache/apt/archives/*.deb
+	tar -cf "$base.new" -C "$root" .
+	mv "$base.new" "$base"
+	rm -rf "$root"
+	mkdir "$root"
+fi
+tar -xf "$base" -C "$root"
+chmod 755 "$root"
+mount -t proc proc "$root/proc"
+# Services are not started by a chroot.
+printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+chmod 755 "$root/usr/sbin/policy-rc.d"
+cp "$deb" "$root/root/ws-gatewayd.deb"
+cp debian/tests/publish "$root/root/publish"
+
+# Files, with owner and mode; not what every use of dpkg changes, nor the user.
+state() {
+	chroot "$root" find / -xdev \( -path /proc -o -path /tmp -o \
+	    -path /root -o -path /var/lib/dpkg -o -path /var/cache -o \
+	    -path /var/log/dpkg.log \) -prune -o \
+	    -printf '%p %M %u %g %l\n' | grep -v -e '^/etc/\.pwd\.lock ' \
+	    -e '^/etc/\(passwd\|group\|g\?shadow\)-\? ' | sort
+}
+
+state >"$root/root/before"
+echo "== install"
+chroot "$root" dpkg -i /root/ws-gatewayd.deb
+echo "== use"
+chroot "$root" /root/publish
+echo "== logrotate"
+chroot "$root" sh -c 'install -d -o _wsgateway -g _wsgateway -m 750 \
+    /var/log/ws-gatewayd && echo x >/var/log/ws-gatewayd/x.log &&
+    chown _wsgateway:_wsgateway /var/log/ws-gatewayd/x.log &&
+    logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/ws-gatewayd &&
+    test -s /var/log/ws-gatewayd/x.log.1 &&
+    test "$(stat -c "%a %U" /var/log/ws-gatewayd/x.log)" = "640 _wsgateway"'
+echo "== install again, remove"
+chroot "$root" dpkg -i /root/ws-gatewayd.deb
+chroot "$root" dpkg -r ws-gatewayd
+# Tokens and configuration are kept by a removal.
+test -e "$root/var/lib/ws-gatewayd/tokens.db"
+test -e "$root/etc/ws-gatewayd.conf"
+echo "== purge"
+chroot "$root" dpkg -P ws-gatewayd
+rm -rf "$root/run/ws-gatewayd"	# systemd's RuntimeDirectory=
+state >"$root/root/after"
+diff -u "$root/root/before" "$root/root/after"
+chroot "$root" getent passwd _wsgateway >/dev/null
+echo "the package leaves nothing but its user"

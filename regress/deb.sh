@@ -6,6 +6,7 @@ set -eu
 
 cd "$(dirname "$0")/.."
 [ "$(id -u)" -eq 0 ] || { echo "$0: only for root" >&2; exit 2; }
+# shellcheck source=/dev/null
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 mirror=${MIRROR:-http://deb.debian.org/debian}
 base=$PWD/build/deb-base.$suite.tar
@@ -61,9 +62,16 @@ state() {
 state >"$root/root/before"
 echo "== install"
 chroot "$root" dpkg -i /root/ws-gatewayd.deb
+echo "== units"
+chroot "$root" systemd-analyze verify --man=no ws-gatewayd.service \
+    ws-gatewayd.socket ws-gatewayd-local.socket
+# Tenths: 2.0 at the most.
+chroot "$root" systemd-analyze security --offline=true --threshold=20 \
+    /lib/systemd/system/ws-gatewayd.service | tail -1
 echo "== use"
 chroot "$root" /root/publish
 echo "== logrotate"
+# shellcheck disable=SC2016 # for the shell in there
 chroot "$root" sh -c 'install -d -o _wsgateway -g _wsgateway -m 750 \
     /var/log/ws-gatewayd && echo x >/var/log/ws-gatewayd/x.log &&
     chown _wsgateway:_wsgateway /var/log/ws-gatewayd/x.log &&

@@ -1,5 +1,6 @@
 """Completion in bash and zsh: at every place of every command, what the shell
 offers is what ws-gatewayctl takes there, since that is who is asked."""
+import functools
 import os
 import pty
 import re
@@ -24,6 +25,7 @@ def ctl(*args):
                           check=False, timeout=LIMIT)
 
 
+@functools.cache
 def follows(words):
     """{word: explanation} of what may come behind WORDS."""
     res = ctl("-C", "--", *words)

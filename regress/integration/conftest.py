@@ -2,12 +2,22 @@
 import leaks
 import pytest
 
+import certs
 from gateway import Folder, Gateway
 from mariadb import MysqlGateway, Server
 from rawws import RawWS
 
 # Whose tests are about what any database must do: they run on each.
 BOTH = ("test_handshake", "test_publish")
+
+# By TLS, all but those whose clients are their own, and those that are not about
+# what goes over a socket.
+if certs.TLS:
+    collect_ignore = ["test_%s.py" % name for name in (
+        "bench", "browser", "completion", "faults", "flags", "herd",
+        "js_client", "leaks", "listen", "mysql", "notify", "outage", "php",
+        "passed", "processes", "proxies", "proxy", "reload_errors",
+        "reload_store", "settings", "soak", "start", "tls")]
 
 # In what this process starts, and in no other.
 leaks.prepare()

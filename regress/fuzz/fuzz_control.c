@@ -630,15 +630,15 @@ player_leave(int i)
 	settle();
 }
 
-/* Who asks for a path is asked through which listener. */
+/* Who asks for a path is asked through which listener.  Nobody comes by it. */
 static void
 add_listener(void)
 {
 	struct conf_listener	conf = { .id = 1, .roles = ROLE_ALL };
-	int			fd;
+	int			sv[2];
 
-	CHECK((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) != -1);
-	listener_add(1, fd);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
+	listener_add(1, sv[0]);
 	listener_conf(&conf);
 	listener_conf_end();
 }

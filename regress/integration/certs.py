@@ -16,6 +16,9 @@ import tempfile
 import pytest
 
 TLS = os.environ.get("TLS")
+# What a connection that is cut says.
+ENDED = (ConnectionError, ssl.SSLError)
+
 # Who is refused when he comes is told so before he can speak TLS: he isn't.
 no_refusal = pytest.mark.skipif(
     bool(TLS), reason="a refusal at once is not told by TLS")
@@ -98,6 +101,16 @@ def block():
     if not TLS:
         return ""
     return " {\n\ttls {\n\t\t%s\n\t}\n}" % pair().setting()
+
+
+def url(scheme, port, path):
+    """Of a test's daemon, for a client that is none of ours."""
+    if not TLS:
+        return "%s://127.0.0.1:%d%s" % (scheme, port, path)
+    # As curl, Node and Python find those whom they trust.
+    for name in ("CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"):
+        os.environ[name] = str(pair().cert)
+    return "%ss://localhost:%d%s" % (scheme, port, path)
 
 
 def wrap(sock):

@@ -18,6 +18,7 @@ import time
 import pytest
 
 import rawctl
+import certs
 from gateway import CTL, LIMIT, wait_for
 from launch import daemon
 from rawctl import RawCtl
@@ -56,7 +57,8 @@ def test_show_stats(shared, connect):
     assert st["connections"] >= 1 and st["players"] >= 1
     assert st["store_up"] is True and st["store_backend"] == "sqlite"
     assert st["draining"] is False and st["control_clients"] == 1
-    assert set(st["processes"]) == {"parent", "engine", "store"}
+    assert set(st["processes"]) == {"parent", "engine", "store"} | (
+        {"keys"} if certs.TLS else set())
     metrics = shared.metrics()
     assert st["opened"] == metrics["ws_connections_opened_total"]
     text = shared.ctl("show", "stats").stdout

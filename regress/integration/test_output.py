@@ -8,6 +8,7 @@ import pathlib
 
 import pytest
 
+import certs
 from gateway import wait_for
 
 URING = "publishers { rate-limit 0 }\nhttp { output uring }"
@@ -122,6 +123,7 @@ def test_a_kernel_that_refuses(start, connect, kernel, call, error):
     all_is_sent(g, connect)
 
 
+@pytest.mark.skipif(bool(certs.TLS), reason="a ring is for what is plain")
 def test_a_ring_that_fails(start, connect, kernel):
     """What it did not take is sent all the same, and in the plain way from
     then on."""

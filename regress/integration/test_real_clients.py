@@ -8,11 +8,13 @@ import subprocess
 import pytest
 import websockets
 
+import certs
+
 HERE = pathlib.Path(__file__).resolve().parent
 
 
 def url(gateway, token=None):
-    base = "ws://127.0.0.1:%d/ws" % gateway.port
+    base = certs.url("ws", gateway.port, "/ws")
     return base if token is None else base + "?token=" + token
 
 
@@ -202,7 +204,7 @@ BODY = '{"player_id":"nobody","event":"hello","payload":{"from":"HTTP"}}'
 
 
 def http(gateway, path):
-    return "http://127.0.0.1:%d%s" % (gateway.port, path)
+    return certs.url("http", gateway.port, path)
 
 
 @pytest.mark.parametrize("options", [

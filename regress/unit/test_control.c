@@ -515,7 +515,7 @@ test_hello(void **state)
 
 	peer_open(&b);
 	hello_version(&b, CTL_VERSION + 1);
-	expect_fail(&b, CTL_ERR_VERSION, "version 1 of the control protocol");
+	expect_fail(&b, CTL_ERR_VERSION, "version 2 of the control protocol");
 	expect_end(&b);
 	peer_close(&b);
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # "make test": unit tests and the fuzzers' corpora under the sanitizers, the
 # configurations, the running daemon twice (release build, sanitizer build), what
-# has to do with output once more through io_uring.  Ends with the runners' own
+# has to do with output once more through io_uring, and all that goes over sockets
+# once more by TLS.  Ends with the runners' own
 # summary lines; the exit code is 0 only when everything passed.
 set -u
 
@@ -82,11 +83,18 @@ echo "== running daemon, sanitizer build, output uring"
     test_queue.py test_slow.py test_stress.py >"$top/$log/uring.log" 2>&1) ||
     { status=1; tail -150 "$log/uring.log"; }
 
+echo "== running daemon, release build, by TLS"
+TLS=1 BUILD=$top/build/release SANDBOX=require \
+    /usr/bin/python3 -m pytest -q -p no:cacheprovider -k 'not mysql' \
+    regress/integration >"$log/tls.log" 2>&1 ||
+    { status=1; tail -150 "$log/tls.log"; }
+
 echo "== summary"
 echo "unit tests: $unit"
 echo "fuzzers' corpora: $fuzz"
 echo "configurations: $conf"
 echo "release build: $(cat "$log/release.sum")"
+echo "by TLS: $(tail -1 "$log/tls.log")"
 echo "output uring: $(tail -1 "$log/uring.log")"
 echo "sanitizer build:"
 cat "$log/san.sum"

@@ -15,8 +15,8 @@
 #include "transport.h"
 
 #define RECORD		16384		/* bytes that one record can hold */
-/* What the library needs for a connection, about; see regress/bench. */
-#define TLS_MEMORY	40960
+/* What the library needs for a connection, about: regress/bench/tls.py. */
+#define TLS_MEMORY	28672
 
 /* A connection that speaks TLS is longer. */
 struct conn_tls {

@@ -9,8 +9,10 @@ cd "$(dirname "$0")/.."
 # shellcheck source=/dev/null
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 mirror=${MIRROR:-http://deb.debian.org/debian}
-base=$PWD/build/deb-base.$suite.tar
 deb=$(ls build/deb/ws-gatewayd_*.deb)
+needs=$(dpkg-deb -f "$deb" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/[, ]\+/,/g')
+needs=$needs,curl,python3,systemd,logrotate
+base=$PWD/build/deb-base.$suite.$(echo "$needs" | cksum | cut -d' ' -f1).tar
 root=$(mktemp -d "${TMPDIR:-/tmp}/wsg-deb.XXXXXX")
 trap 'umount "$root/proc" 2>/dev/null || true; rm -rf "$root"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -28,10 +30,8 @@ lintian --fail-on error,warning --info --allow-root "$deb"
 # What the package needs is there before, so that only it makes a difference.
 if [ ! -e "$base" ]; then
 	echo "== debootstrap"
-	needs=$(dpkg-deb -f "$deb" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/[, ]\+/,/g')
-	debootstrap --variant=minbase \
-	    --include="$needs,curl,python3,systemd,logrotate" \
-	    "$suite" "$root" "$mirror" >build/deb-base.log 2>&1 || {
+	debootstrap --variant=minbase --include="$needs" "$suite" "$root" \
+	    "$mirror" >build/deb-base.log 2>&1 || {
 		tail -20 build/deb-base.log >&2
 		exit 1
 	}
@@ -41,14 +41,20 @@ if [ ! -e "$base" ]; then
 	rm -rf "$root"
 	mkdir "$root"
 fi
-tar -xf "$base" -C "$root"
-chmod 755 "$root"
-mount -t proc proc "$root/proc"
-# Services are not started by a chroot.
-printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-chmod 755 "$root/usr/sbin/policy-rc.d"
-cp "$deb" "$root/root/ws-gatewayd.deb"
-cp debian/tests/publish "$root/root/publish"
+
+# A system without the package, which lies ready in it.
+fresh() {
+	tar -xf "$base" -C "$root"
+	chmod 755 "$root"
+	mount -t proc proc "$root/proc"
+	# Services are not started by a chroot.
+	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+	chmod 755 "$root/usr/sbin/policy-rc.d"
+	cp "$deb" "$root/root/ws-gatewayd.deb"
+	cp debian/tests/publish "$root/root/publish"
+}
+
+fresh
 
 # Files, with owner and mode; not what every use of dpkg changes, nor the user.
 state() {
@@ -67,7 +73,12 @@ chroot "$root" systemd-analyze verify --man=no ws-gatewayd.service \
     ws-gatewayd.socket ws-gatewayd-local.socket
 # Tenths: 2.0 at the most.
 chroot "$root" systemd-analyze security --offline=true --threshold=20 \
-    /lib/systemd/system/ws-gatewayd.service | tail -1
+    /lib/systemd/system/ws-gatewayd.service >"$root/root/security" || {
+	cat "$root/root/security"
+	exit 1
+}
+tail -1 "$root/root/security"
+rm -f "$root/run/systemd/systemd-units-load"
 echo "== use"
 chroot "$root" /root/publish
 echo "== logrotate"
@@ -91,3 +102,14 @@ state >"$root/root/after"
 diff -u "$root/root/before" "$root/root/after"
 chroot "$root" getent passwd _wsgateway >/dev/null
 echo "the package leaves nothing but its user"
+
+echo "== under systemd"
+umount "$root/proc"
+rm -rf "$root"
+mkdir "$root"
+fresh
+chroot "$root" dpkg -i /root/ws-gatewayd.deb >/dev/null
+umount "$root/proc"
+status=0
+regress/deb_boot.sh "$root" || status=$?
+[ $status -eq 77 ] || exit $status

@@ -14,7 +14,8 @@ mandoc -Tlint -Wwarning $(git ls-files '*.[1-9]') || status=1
 
 echo "== shellcheck"
 # shellcheck disable=SC2046
-shellcheck $(git ls-files '*.sh') .ci/run || status=1
+shellcheck $(git ls-files '*.sh' '*.bash' 'debian/*.post*') .ci/run \
+    debian/tests/publish || status=1
 
 echo "== cppcheck"
 # shellcheck disable=SC2086

@@ -184,7 +184,8 @@ int		 conf_socket_roles(const char *text);
 /* An address to listen on, as written; the parent resolves it. */
 struct conf_listen {
 	TAILQ_ENTRY(conf_listen)	 entry;
-	char				*text;	/* "[host]:port" or "unix:/path" */
+	char				*text;	/* "[host]:port", "unix:/path",
+						   "socket:name" */
 	mode_t				 mode;	/* of a unix socket */
 	char				*group;	/* of a unix socket, or NULL */
 	int				 roles;

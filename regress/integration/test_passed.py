@@ -279,7 +279,8 @@ def test_bad_environment(passed, env, words):
      ('"socket:b"', "passed no socket", "FileDescriptorName=")),
     # What would be lost if the socket took its place.
     ('listen on ":443" { roles player }', ('listen on "socket:a"',)),
-    ('listen on ":443" { proxy-protocol yes }', ('listen on "socket:a"',)),
+    ('listen on ":443" { proxy-protocol yes }\nproxies { "127.0.0.1" }',
+     ('listen on "socket:a"',)),
 ])
 def test_configuration_that_does_not_fit(passed, settings, words):
     passed([tcp()], ["a"], settings, wait=False).refused(*words)

@@ -152,8 +152,8 @@ print_store(const struct ctl_stats *st)
 static void
 print_stats(const struct command *cmd, const struct ctl_stats *st)
 {
-	static const char *const	names[] = { "parent", "engine",
-					    "store" };
+	static const char *const	names[CTL_PROCS] = { "parent",
+					    "engine", "store", "keys" };
 	char				a[FORMAT_NUMBER];
 	char				version[4 * sizeof(st->version) + 1];
 	int				i;

@@ -607,6 +607,21 @@ def test_bad_reload_changes_nothing(secure, connect, renewable, isolation):
     ws.settle()
 
 
+def test_certificate_is_good_and_the_database_is_not(secure, renewable):
+    """All or nothing, whichever of them is found out last."""
+    g, tls = secure(renewable.setting)
+    text = g.conf.read_text()
+    renewable(certs.pair("new.example"))
+    g.conf.write_text(text.replace(str(g.db), str(g.dir / "missing.db")))
+    for _ in range(2):
+        res = g.ctl("reload", check=False)
+        assert res.returncode == 1 and "missing.db" in res.stderr
+        assert tls.subject() == "old.example"
+    g.conf.write_text(text)
+    assert g.ctl("reload").stdout == "configuration reloaded\n"
+    assert tls.subject() == "new.example"
+
+
 def test_reload_in_the_middle_of_a_handshake(secure, renewable):
     """It is finished with what it began with."""
     g, tls = secure(renewable.setting)

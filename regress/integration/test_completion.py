@@ -121,7 +121,7 @@ class Zsh:
             ["zsh", "-fi"], stdin=slave, stdout=slave, stderr=slave, env=env,
             cwd=folder, start_new_session=True)
         os.close(slave)
-        self.say("unsetopt zle_bracketed_paste; PS1='ready> '; "
+        self.say("unset zle_bracketed_paste; PS1='ready> '; "
                  "LISTMAX=10000; unsetopt prompt_sp auto_menu")
         self.say("fpath=('%s' $fpath); autoload -Uz compinit; compinit -u -D"
                  % ZSH)
@@ -137,7 +137,9 @@ class Zsh:
 
     def say(self, line):
         os.write(self.master, line.encode() + b"; print 'do''ne'\n")
-        self.read(r"done\r?\n")
+        # Its editor has the terminal again once the prompt is there: what
+        # came before that would not be a key.
+        self.read(r"(?s)done\r?\n.*ready> ")
 
     def offers(self, *words):
         """What it lists at the end of WORDS, before its next prompt."""

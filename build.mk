@@ -126,6 +126,14 @@ ${FUZZ_TARGETS}: ${FUZZ_TARGETS:=.o} ${FUZZ_MAIN} libtest.a
 parse.c: ${TOP}/ws-gatewayd/parse.y
 	@${YACC} -o $@ ${TOP}/ws-gatewayd/parse.y
 
+# Made anew when there is another version.
+VERSION_OBJS =	control.o control_show.o ctl.o gatewayd.o metrics.o
+VERSIONED !=	sh ${TOP}/lib/version.sh | \
+		sed 's/.*/\#define WSG_VERSION "&"/' >version.new; \
+		cmp -s version.new version.h || mv version.new version.h; \
+		rm -f version.new
+${VERSION_OBJS} ${UNIT_TESTS}: version.h
+
 # Small enough to build anew when any header changes.
 HEADERS !=	find ${TOP}/lib ${TOP}/ws-gatewayd ${TOP}/ws-gatewayctl -name '*.h'
 gatewayd.o ctl.o echo_session_data.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} \

@@ -1,26 +1,10 @@
 #!/bin/sh
 # "make deb": the package, from a copy of the tree, into build/deb.  The version
-# is that of the git tag (v1.2.3), with how far we are from it; without a tag it
-# is 0 and the day and commit.
+# is that of lib/version.sh.
 set -eu
 
 cd "$(dirname "$0")/.."
 top=$PWD
-
-version() {
-	if ! git rev-parse HEAD >/dev/null 2>&1; then
-		sed -n 's/^#define WSG_VERSION[[:space:]]*"\(.*\)"/\1/p' \
-		    ws-gatewayd/version.h
-		return
-	fi
-	if v=$(git describe --tags --match 'v[0-9]*' 2>/dev/null); then
-		# v1.2.3-4-gabcdef is after 1.2.3 and before 1.2.3.1.
-		echo "$v" | sed 's/^v//; s/-\([0-9]*\)-g/+\1./; s/-/~/g'
-		return
-	fi
-	echo "0+$(git log -1 --date=format:%Y%m%d --format=%cd).$(git rev-parse \
-	    --short HEAD)"
-}
 
 missing=
 for p in debhelper dpkg-dev fakeroot; do
@@ -38,7 +22,7 @@ if [ -n "$missing" ]; then
 	apt-get install -y -q --no-install-recommends $missing
 fi
 
-version=$(version)
+version=$(lib/version.sh)
 date=$(git log -1 --format=%cD 2>/dev/null || date -R)
 dir=$top/build/deb
 rm -rf "$dir"
@@ -52,6 +36,7 @@ else
 fi
 
 cd "$dir/src"
+echo "$version" >VERSION
 cat >debian/changelog <<EOF
 ws-gatewayd ($version) unstable; urgency=medium
 

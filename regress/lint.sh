@@ -5,8 +5,12 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 status=0
 flags="-std=gnu11 -D_GNU_SOURCE -Ilib -Ilib/Linux -Iws-gatewayd -Iws-gatewayctl \
-$(pkg-config --cflags libbsd-overlay libcjson libmariadb)"
+-Ibuild/clang $(pkg-config --cflags libbsd-overlay libcjson libmariadb)"
 sources=$(git ls-files '*.c' | grep -v -e openbsd -e '^regress/')
+
+echo "== clang"
+mkdir -p build/clang
+(cd build/clang && make -s -j2 -f ../../build.mk CC=clang all) || status=1
 
 echo "== mandoc"
 # shellcheck disable=SC2046 # a list of files
@@ -31,10 +35,6 @@ echo "== clang-tidy"
 printf '%s\n' $sources | xargs -P 2 -n 8 sh -c \
     'clang-tidy --quiet "$@" -- '"$flags"' 2>/dev/null' clang-tidy ||
     status=1
-
-echo "== clang"
-mkdir -p build/clang
-(cd build/clang && make -s -j2 -f ../../build.mk CC=clang all) || status=1
 
 [ $status -eq 0 ] && echo "linters: nothing to say"
 exit $status

@@ -19,6 +19,19 @@ endpoint_get_only(struct conn *c, const struct request *r)
 	return (0);
 }
 
+/* A graph wants to know how much is left, which a reload may change. */
+static void
+metrics_limits(void)
+{
+	metrics.limit_connections = engine.max_connections;
+	metrics.limit_memory = engine.conf.memory_limit;
+	metrics.limit_queue_messages = engine.conf.queue_total_messages;
+	metrics.limit_queue_bytes = engine.conf.queue_total_bytes;
+	metrics.limit_queue_players = engine.conf.queue_total_players;
+	metrics.limit_handshakes = engine.conf.max_handshakes;
+	metrics.limit_lookups = engine.conf.max_lookups;
+}
+
 static void
 metrics_head(struct conn *c, struct request *r, const char *head)
 {
@@ -29,6 +42,7 @@ metrics_head(struct conn *c, struct request *r, const char *head)
 	if (!endpoint_get_only(c, r))
 		return;
 	metrics.log_lost = proc_log_lost();
+	metrics_limits();
 	text = metrics_render(now_ms() - engine.started, engine.draining,
 	    &len);
 	reply(c, 200, "text/plain; version=0.0.4; charset=utf-8", "", text,

@@ -126,6 +126,13 @@ struct metrics {
 	uint64_t	revalidated;
 	uint64_t	control_clients;	/* now */
 	uint64_t	monitor_lost;
+	uint64_t	limit_connections;	/* as set, beside what is */
+	uint64_t	limit_memory;
+	uint64_t	limit_queue_messages;
+	uint64_t	limit_queue_bytes;
+	uint64_t	limit_queue_players;
+	uint64_t	limit_handshakes;
+	uint64_t	limit_lookups;
 	uint64_t	log_lost;
 	struct histogram fanout;
 	struct histogram lookup;

@@ -79,13 +79,16 @@ budget: deps release
 
 install: release
 	${INSTALL} -d ${DESTDIR}${SBINDIR} ${DESTDIR}${SYSCONFDIR} \
-	    ${DESTDIR}${MANDIR}/man8 ${DESTDIR}${MANDIR}/man5
+	    ${DESTDIR}${MANDIR}/man8 ${DESTDIR}${MANDIR}/man7 \
+	    ${DESTDIR}${MANDIR}/man5
 	${INSTALL} -m 755 build/release/ws-gatewayd \
 	    build/release/ws-gatewayctl ${DESTDIR}${SBINDIR}
 	${INSTALL} -m 644 ws-gatewayd/ws-gatewayd.8 \
 	    ws-gatewayctl/ws-gatewayctl.8 ${DESTDIR}${MANDIR}/man8
 	${INSTALL} -m 644 ws-gatewayd/ws-gatewayd.conf.5 \
 	    ${DESTDIR}${MANDIR}/man5
+	${INSTALL} -m 644 ws-gatewayd/ws-gatewayd-protocol.7 \
+	    ${DESTDIR}${MANDIR}/man7
 	test -e ${DESTDIR}${SYSCONFDIR}/ws-gatewayd.conf || \
 	    ${INSTALL} -m 600 etc/ws-gatewayd.conf \
 	    ${DESTDIR}${SYSCONFDIR}/ws-gatewayd.conf

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-ROLES = ("parent", "engine", "store", "store-net", "ctl")
+ROLES = ("parent", "engine", "store", "store-net", "keys", "ctl")
 CALL = re.compile(r"(\w+)\(([^)]*)")
 EXEC = re.compile(r'execve\("[^"]*/(ws-gateway\w+)[^"]*", \[([^\]]*)\]')
 

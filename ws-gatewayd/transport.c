@@ -23,6 +23,7 @@ struct conn_tls {
 	struct conn		 conn;
 	struct tls		*tls;
 	struct tls_context	*context;	/* until the handshake is done */
+	int			 eof;		/* of the socket */
 };
 
 static struct conn_tls *
@@ -48,10 +49,13 @@ tls_result(ssize_t n, ssize_t again)
 static ssize_t
 tls_recv(struct tls *tls, void *buf, size_t len, void *arg)
 {
-	const struct conn	*c = arg;
+	struct conn	*c = arg;
+	ssize_t		 n;
 
 	(void)tls;
-	return (tls_result(recv(c->fd, buf, len, 0), TLS_WANT_POLLIN));
+	if ((n = recv(c->fd, buf, len, 0)) == 0)
+		conn_tls(c)->eof = 1;
+	return (tls_result(n, TLS_WANT_POLLIN));
 }
 
 static ssize_t
@@ -164,6 +168,9 @@ transport_read(struct conn *c, void *buf, size_t len)
 	n = tls_read(conn_tls(c)->tls, buf, len);
 	if (n >= 0)
 		return (n);
+	/* Many who leave don't say so.  Messages have ends of their own. */
+	if (conn_tls(c)->eof)
+		return (0);
 	errno = n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT ? EAGAIN : EIO;
 	return (-1);
 }

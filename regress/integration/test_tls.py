@@ -492,6 +492,19 @@ def test_what_is_no_handshake(secure, connect, name):
     connect(tls, "p1").settle()
 
 
+@pytest.mark.parametrize("how", ["said", "unsaid"])
+def test_end(secure, connect, how):
+    """An end is one, whether TLS is told of it or not."""
+    g, tls = secure()
+    ws = connect(tls, "p1")
+    if how == "said":
+        ws.sock.shutdown(socket.SHUT_WR)
+    else:
+        socket.socket.shutdown(ws.sock, socket.SHUT_WR)
+    wait_for(lambda: g.metrics()["ws_active_connections"] == 0, "its end")
+    assert g.metrics()['ws_connections_closed_total{reason="eof"}'] == 1
+
+
 def test_broken_record(secure, connect):
     """One who breaks the cipher in the middle is gone, alone."""
     g, tls = secure()

@@ -21,7 +21,6 @@
 #include "proc.h"
 #include "sandbox.h"
 
-#define GONE_GRACE_S	2	/* for the parent, to say that all is over */
 #define USAGE_PERIOD_S	5
 
 struct key {
@@ -45,7 +44,7 @@ static struct event_base	*base;
 static struct settings		 settings;
 static struct conf_process	 process;
 static struct ipc		 engine;
-static struct event		 gone_event, usage_event;
+static struct event		 usage_event;
 static int			 engine_fd = -1, running;
 
 /* The PEM file that is coming in. */
@@ -215,26 +214,6 @@ engine_dispatch(struct ipc *ipc, struct imsg *imsg)
 }
 
 static void
-on_gone_timeout(int fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	fatalx("the engine is gone");
-}
-
-/* As the store does: the parent, who knows why, has a moment to say so. */
-static void
-engine_gone(struct ipc *ipc)
-{
-	static const struct timeval	grace = { GONE_GRACE_S, 0 };
-
-	ipc_close(ipc);
-	event_assign(&gone_event, base, -1, 0, on_gone_timeout, NULL);
-	event_want(&gone_event, &grace);
-}
-
-static void
 on_usage(int fd, short what, void *arg)
 {
 	static const struct timeval	 period = { USAGE_PERIOD_S, 0 };
@@ -258,7 +237,8 @@ conf_end(void)
 		return;
 	if (engine_fd == -1)
 		fatalx("the parent forgot the engine");
-	ipc_init(&engine, base, engine_fd, engine_dispatch, engine_gone, NULL);
+	ipc_init(&engine, base, engine_fd, engine_dispatch, proc_engine_gone,
+	    NULL);
 	proc_confine(SANDBOX_KEYS, &process,
 	    (enum sandbox_mode)settings.sandbox, NULL);
 	ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);

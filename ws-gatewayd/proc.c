@@ -21,6 +21,7 @@
 #include "proc.h"
 
 #define PROC_MAXLOG	1000	/* messages to the parent, then logs are lost */
+#define GONE_GRACE_S	2	/* for the parent, to say that all is over */
 #define LAST_ROOM	32768	/* bytes; more than two messages are */
 #define FD_RESERVE	64	/* descriptors that are not players' */
 
@@ -163,6 +164,31 @@ proc_on_parent_gone(struct ipc *ipc)
 {
 	(void)ipc;
 	exit(0);
+}
+
+static void
+proc_on_gone_timeout(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	fatalx("the engine is gone");
+}
+
+/*
+ * It may just have been quicker at stopping: then the parent says so, or is
+ * gone itself, within the time that it is given here.
+ */
+void
+proc_engine_gone(struct ipc *ipc)
+{
+	static const struct timeval	 grace = { GONE_GRACE_S, 0 };
+	static struct event		 ev;
+	struct event_base		*base = event_get_base(&ipc->ev_read);
+
+	ipc_close(ipc);
+	event_assign(&ev, base, -1, 0, proc_on_gone_timeout, NULL);
+	event_want(&ev, &grace);
 }
 
 /*

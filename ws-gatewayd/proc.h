@@ -296,6 +296,9 @@ struct event_base *proc_child_init(const char *title,
 	    void (*dispatch)(struct ipc *, struct imsg *));
 extern struct ipc	proc_parent;	/* a child's socket to the parent */
 
+/* For ipc_init() of a socket to the engine. */
+void	proc_engine_gone(struct ipc *);
+
 /* Log lines that the parent could not take, ever. */
 uint64_t proc_log_lost(void);
 

@@ -12,38 +12,12 @@
 #include "sandbox.h"
 #include "store.h"
 
-#define GONE_GRACE_S	2	/* for the parent, to say that all is over */
-
 struct store	store;
 
 static struct settings		 new_settings;
 static int			 has_database;
 static int			 running;
 static int			 engine_fd = -1;
-static struct event		 gone_event;
-
-static void
-on_gone_timeout(int fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	fatalx("the engine is gone");
-}
-
-/*
- * The engine may just have been quicker at stopping: then the parent says so,
- * or is gone itself, within the time that it is given here.
- */
-static void
-engine_gone(struct ipc *ipc)
-{
-	static const struct timeval	grace = { GONE_GRACE_S, 0 };
-
-	ipc_close(ipc);
-	event_assign(&gone_event, store.base, -1, 0, on_gone_timeout, NULL);
-	event_want(&gone_event, &grace);
-}
 
 static void
 on_lookup(struct imsg *imsg)
@@ -178,7 +152,7 @@ start(void)
 	store_token_start();
 	store_wait_start();
 	ipc_init(&store.engine, store.base, engine_fd, engine_dispatch,
-	    engine_gone, NULL);
+	    proc_engine_gone, NULL);
 	ipc_send(&proc_parent, IMSG_READY, 0, -1, NULL, 0);
 	store_state_start();
 	running = 1;

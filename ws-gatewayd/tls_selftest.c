@@ -46,36 +46,28 @@ pipe_put(struct pipe_buf *p, const void *buf, size_t len)
 	return ((ssize_t)len);
 }
 
+/* One end: what it reads from, and writes to. */
+struct end {
+	struct pipe_buf	*in;
+	struct pipe_buf	*out;
+};
+
 static ssize_t
-server_read(struct tls *tls, void *buf, size_t len, void *arg)
+end_read(struct tls *tls, void *buf, size_t len, void *arg)
 {
+	struct end	*end = arg;
+
 	(void)tls;
-	(void)arg;
-	return (pipe_take(&to_server, buf, len));
+	return (pipe_take(end->in, buf, len));
 }
 
 static ssize_t
-server_write(struct tls *tls, const void *buf, size_t len, void *arg)
+end_write(struct tls *tls, const void *buf, size_t len, void *arg)
 {
-	(void)tls;
-	(void)arg;
-	return (pipe_put(&to_client, buf, len));
-}
+	struct end	*end = arg;
 
-static ssize_t
-client_read(struct tls *tls, void *buf, size_t len, void *arg)
-{
 	(void)tls;
-	(void)arg;
-	return (pipe_take(&to_client, buf, len));
-}
-
-static ssize_t
-client_write(struct tls *tls, const void *buf, size_t len, void *arg)
-{
-	(void)tls;
-	(void)arg;
-	return (pipe_put(&to_server, buf, len));
+	return (pipe_put(end->out, buf, len));
 }
 
 static int
@@ -103,7 +95,7 @@ shake(struct tls *client, struct tls *server, char *err, size_t size)
 
 /* A client who takes any certificate, but no signature that is not right. */
 static struct tls *
-client_new(void)
+client_new(struct end *end)
 {
 	struct tls_config	*config;
 	struct tls		*client;
@@ -115,8 +107,7 @@ client_new(void)
 	tls_config_insecure_noverifyname(config);
 	tls_config_insecure_noverifytime(config);
 	if (tls_configure(client, config) == -1 ||
-	    tls_connect_cbs(client, client_read, client_write, NULL,
-	    NULL) == -1)
+	    tls_connect_cbs(client, end_read, end_write, end, NULL) == -1)
 		fatalx("tls: self-test: %s", tls_error(client));
 	tls_config_free(config);
 	return (client);
@@ -125,6 +116,8 @@ client_new(void)
 int
 tls_selftest(struct tls_config *config, char *err, size_t size)
 {
+	struct end	 server_end = { &to_server, &to_client };
+	struct end	 client_end = { &to_client, &to_server };
 	struct tls	*server, *conn = NULL, *client;
 	int		 rv;
 
@@ -132,13 +125,13 @@ tls_selftest(struct tls_config *config, char *err, size_t size)
 	if ((server = tls_server()) == NULL)
 		fatalx("tls: no memory for a self-test");
 	if (tls_configure(server, config) == -1 ||
-	    tls_accept_cbs(server, &conn, server_read, server_write,
-	    NULL) == -1) {
+	    tls_accept_cbs(server, &conn, end_read, end_write,
+	    &server_end) == -1) {
 		rv = fail(server, err, size);
 		tls_free(server);
 		return (rv);
 	}
-	client = client_new();
+	client = client_new(&client_end);
 	rv = shake(client, conn, err, size);
 	tls_free(client);
 	tls_free(conn);

@@ -4,7 +4,9 @@ SYSCONFDIR ?=	/etc
 MANDIR ?=	${PREFIX}/share/man
 SBINDIR ?=	${PREFIX}/sbin
 INSTALL ?=	install
-JOBS !=		getconf _NPROCESSORS_ONLN
+# OpenBSD knows it by the second name.
+JOBS !=		getconf _NPROCESSORS_ONLN 2>/dev/null || \
+		getconf NPROCESSORS_ONLN 2>/dev/null || echo 1
 
 SAN_CFLAGS =	-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-fno-omit-frame-pointer

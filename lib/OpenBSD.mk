@@ -6,7 +6,7 @@ SANDBOX_EXTRA =
 
 PLATFORM_CFLAGS = -I/usr/local/include -I/usr/local/include/cjson \
 		-I/usr/local/include/mysql
-PLATFORM_LIBS =	-L/usr/local/lib -levent_core2 -lutil
+PLATFORM_LIBS =	-L/usr/local/lib -levent_core -lutil
 SQLITE_LIBS =	-lsqlite3
 MYSQL_LIBS =	-lmariadb
 ZLIB_LIBS =	-lz

@@ -8,15 +8,8 @@
 
 #include "keys.h"
 
-static int
-hash(unsigned char *der, int len, uint8_t id[KEY_ID_LEN])
-{
-	if (der == NULL || len <= 0)
-		return (-1);
-	SHA256(der, (size_t)len, id);
-	OPENSSL_free(der);
-	return (0);
-}
+/* A byte for the form, and two coordinates of up to 571 bits. */
+#define POINT_MAX	(1 + 2 * 72)
 
 int
 key_id_rsa(const RSA *rsa, uint8_t id[KEY_ID_LEN])
@@ -24,19 +17,26 @@ key_id_rsa(const RSA *rsa, uint8_t id[KEY_ID_LEN])
 	unsigned char	*der = NULL;
 	int		 len;
 
-	len = i2d_RSAPublicKey(rsa, &der);
-	return (hash(der, len, id));
+	if ((len = i2d_RSAPublicKey(rsa, &der)) <= 0)
+		return (-1);
+	SHA256(der, (size_t)len, id);
+	OPENSSL_free(der);
+	return (0);
 }
 
 /* Whether the point is compressed is up to the form that the key came in. */
 int
 key_id_ec(const EC_KEY *ec, uint8_t id[KEY_ID_LEN])
 {
-	unsigned char	*point = NULL;
+	unsigned char	 point[POINT_MAX];
 	size_t		 len;
 
-	len = EC_POINT_point2buf(EC_KEY_get0_group(ec),
-	    EC_KEY_get0_public_key(ec), POINT_CONVERSION_UNCOMPRESSED, &point,
-	    NULL);
-	return (hash(point, (int)len, id));
+	/* LibreSSL has no EC_POINT_point2buf(3). */
+	len = EC_POINT_point2oct(EC_KEY_get0_group(ec),
+	    EC_KEY_get0_public_key(ec), POINT_CONVERSION_UNCOMPRESSED, point,
+	    sizeof(point), NULL);
+	if (len == 0)
+		return (-1);
+	SHA256(point, len, id);
+	return (0);
 }

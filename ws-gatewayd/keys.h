@@ -43,7 +43,7 @@ struct key_answer {
 	uint8_t		data[KEY_MAXDATA];
 };
 
-/* key_id.c: by what is public of a key.  Returns 0, or -1 without memory. */
+/* key_id.c: by what is public of a key.  Returns 0, or -1. */
 int	key_id_rsa(const struct rsa_st *, uint8_t id[KEY_ID_LEN]);
 int	key_id_ec(const struct ec_key_st *, uint8_t id[KEY_ID_LEN]);
 

@@ -44,7 +44,7 @@ STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 		store_sqlite.o store_sqlite_dsn.o store_sqlite_lookup.o \
 		store_sqlite_token.o store_state.o store_token.o store_wait.o
 CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o \
-		record.o table.o values.o
+		record.o screen.o table.o top.o values.o
 
 DAEMON_LIBS =	${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${TLS_LIBS} \
 		${ZLIB_LIBS}

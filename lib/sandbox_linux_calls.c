@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "sandbox_linux.h"
 
@@ -70,7 +71,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(tgkill), ALL, BITS(0, 0xffffffffULL, SANDBOX_SELF), ABORT },
 	{ SYS(writev), P | S | N | C | K, ANY, ABORT },
 	{ SYS(restart_syscall), ALL, ANY, KERNEL },
-	{ SYS(rt_sigreturn), P, ANY, NULL },
+	{ SYS(rt_sigreturn), P | C, ANY, NULL },
 	{ SYS(exit_group), ALL, ANY, NULL },
 	/* Itself. */
 	{ SYS(getpid), ALL, ANY, NULL },
@@ -80,6 +81,10 @@ const struct sandbox_call sandbox_calls[] = {
 	    { { 0, 0xffffffffULL, 0 }, { 2, UINT64_MAX, 0 } }, NULL },
 	/* Descriptors that are there already. */
 	{ SYS(read), P | N, ANY, NULL },
+	/* A key, and the terminal as it was: "ws-gatewayctl top". */
+	{ SYS(read), C, INT(0, STDIN_FILENO), NULL },
+	{ SYS(ioctl), C, { { 0, 0xffffffffULL, STDIN_FILENO },
+	    { 1, 0xffffffffULL, TCSETS } }, NULL },
 	{ SYS(write), P | N | C, ANY, NULL },
 	{ SYS(writev), E, ANY, NULL },
 	{ SYS(recvfrom), E | N, ANY, NULL },
@@ -97,10 +102,10 @@ const struct sandbox_call sandbox_calls[] = {
 	{ SYS(fcntl), P | E, INT(1, F_DUPFD_CLOEXEC), NULL },
 	{ SYS(ioctl), P, INT(1, TCGETS), TERMINAL },
 	{ SYS(ioctl), C, INT(1, TCGETS), NULL },
-	{ SYS(ioctl), C, INT(1, TIOCGWINSZ), TERMINAL },
+	{ SYS(ioctl), C, INT(1, TIOCGWINSZ), NULL },
 	/* The loop. */
-	{ SYS(poll), DAEMON, ANY, NULL },
-	{ SYS(ppoll), DAEMON, ANY, ARM64 },
+	{ SYS(poll), ALL, ANY, NULL },
+	{ SYS(ppoll), ALL, ANY, ARM64 },
 	{ SYS(epoll_ctl), DAEMON, ANY, NULL },
 	{ SYS(epoll_wait), DAEMON, ANY, NULL },
 	{ SYS(epoll_pwait), DAEMON, ANY, ARM64 },

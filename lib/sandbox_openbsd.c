@@ -63,7 +63,7 @@ promises(enum sandbox_role role)
 	case SANDBOX_CTL:
 		/*
 		 * stdio: the socket that is connected, and the output.
-		 * tty: the width of the terminal.
+		 * tty: the size of the terminal, and its mode, for "top".
 		 */
 		return ("stdio tty");
 	case SANDBOX_STARTER:

@@ -14,7 +14,7 @@ busy=read,write,readv,writev,recvfrom,recvmsg,sendto,sendmsg,epoll_wait,epoll_ct
 tests=regress/integration
 few="$tests/test_handshake.py $tests/test_players.py $tests/test_mysql.py
     $tests/test_ctl.py $tests/test_limits.py $tests/test_outage.py
-    $tests/test_notify.py"
+    $tests/test_notify.py $tests/test_top.py"
 dir=$top/build/seccomp
 rm -rf "$dir"
 

@@ -28,6 +28,7 @@
 #include "record.h"
 #include "ctl_request.h"
 #include "sandbox.h"
+#include "top.h"
 #include "version.h"
 
 #define EXIT_DONE	0
@@ -248,6 +249,30 @@ answer(const struct command *cmd)
 	}
 }
 
+/* Ask, and take what comes until the end of it. */
+static void
+look(uint32_t type)
+{
+	request_send(&ibuf, type, NULL, 0);
+	for (receive(); record.type != CTL_OK; receive()) {
+		if (record.type == CTL_FAIL)
+			failed(&record.u.fail);
+		top_record(&record);
+	}
+}
+
+static void
+top(const struct command *cmd)
+{
+	do {
+		look(CTL_SHOW_STATS);
+		if (top_wants_players())
+			look(CTL_SHOW_PLAYERS);
+		top_show(cmd);
+		check_output();
+	} while (top_wait(cmd) != -1);
+}
+
 static void	usage(void)
 		    __attribute__((__noreturn__));
 
@@ -322,13 +347,19 @@ main(int argc, char **argv)
 		fd = connect_default();
 	else if ((fd = connect_to(path)) == -1)
 		no_daemon(path, errno);
+	if (cmd.action == ACTION_TOP)
+		top_open(&cmd);
 	sandbox_enter(SANDBOX_CTL, SANDBOX_PREFER, NULL);
 	if (imsgbuf_init(&ibuf, fd) == -1)
 		err(EXIT_FAILED, NULL);
 
 	hello();
-	request_command(&ibuf, &cmd, &payload);
-	answer(&cmd);
+	if (cmd.action == ACTION_TOP)
+		top(&cmd);
+	else {
+		request_command(&ibuf, &cmd, &payload);
+		answer(&cmd);
+	}
 	fflush(stdout);
 	check_output();
 	imsgbuf_clear(&ibuf);

@@ -11,6 +11,10 @@
 #include "values.h"
 
 #define DRAIN_DEFAULT	30000			/* ms */
+#define TOP_DEFAULT	2000			/* ms */
+#define TOP_MIN		100
+/* The daemon sends away who says nothing for 10 seconds. */
+#define TOP_MAX		9000
 #define TOKEN_DEFAULT	(30 * 86400000ULL)	/* ms */
 
 enum node_type {
@@ -105,6 +109,18 @@ take_drain(struct command *cmd, const char *arg, const struct node *n)
 {
 	(void)n;
 	return (value_duration(arg, CTL_MAXDRAIN, &cmd->number));
+}
+
+static const char *
+take_interval(struct command *cmd, const char *arg, const struct node *n)
+{
+	const char	*error;
+
+	(void)n;
+	error = value_duration(arg, UINT32_MAX, &cmd->number);
+	if (error == NULL && (cmd->number < TOP_MIN || cmd->number > TOP_MAX))
+		error = "from 100ms to 9s";
+	return (error);
 }
 
 static const char *
@@ -304,6 +320,15 @@ static const struct node at_drain[] = {
 	END, STOP
 };
 
+static const struct node at_top[4];
+
+static const struct node at_top[4] = {
+	VALUE("DURATION", at_format, take_interval, 0,
+	    "between two looks: 2s"),
+	OPTION("-j", at_top, take_json, "one JSON object a line"),
+	END, STOP
+};
+
 static const struct node at_token_add[6];
 
 static const struct node at_token_player[] = {
@@ -386,6 +411,8 @@ static const struct node at_start[] = {
 	WORD("drain", at_drain, ACTION_DRAIN,
 	    "[30s]: refuse new connections, close the present ones"),
 	WORD("stop", at_end, ACTION_STOP, "end the daemon"),
+	{ NODE_WORD, "top", at_top, ACTION_TOP, take_number, TOP_DEFAULT,
+	    "[2s]: what happens, by players and rates, again and again" },
 	WORD("token", at_token, ACTION_NONE,
 	    "add | list | revoke: tokens in the database"),
 	STOP

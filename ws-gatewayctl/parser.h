@@ -27,6 +27,7 @@ enum action {
 	ACTION_LOG,
 	ACTION_DRAIN,
 	ACTION_STOP,
+	ACTION_TOP,
 	ACTION_TOKEN_ADD,
 	ACTION_TOKEN_LIST,
 	ACTION_TOKEN_REVOKE
@@ -42,7 +43,7 @@ struct command {
 	const char	*event;
 	const char	*payload;	/* NULL or "-": standard input */
 	uint32_t	 kinds;		/* of the monitor */
-	uint64_t	 number;	/* log level, drain in ms */
+	uint64_t	 number;	/* log level; drain, top: ms */
 	struct ctl_token token;
 	int		 has_identity;	/* token: one of -p, -s, TOKEN */
 };

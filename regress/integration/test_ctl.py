@@ -169,7 +169,7 @@ def test_empty_lists(start):
 
 @pytest.mark.parametrize("args", [
     ["sh", "sta"], ["sho", "players"], ["show", "q"], ["show", "c"],
-    ["t", "l"], ["rel"], ["l", "d"], ["b", "ev"]])
+    ["tok", "l"], ["rel"], ["l", "d"], ["b", "ev"]])
 def test_abbreviations(shared, args):
     assert shared.ctl(*args).returncode == DONE
 
@@ -209,7 +209,7 @@ def test_usage_errors(shared, args, words):
 
 
 def test_help_and_version(shared):
-    for arg, word in (("-h", "usage: ws-gatewayctl"), ("-V", "0.")):
+    for arg, word in (("-h", "usage: ws-gatewayctl"), ("-V", "ws-gatewayctl ")):
         res = shared.ctl(arg)
         assert word in res.stdout and res.stderr == ""
 

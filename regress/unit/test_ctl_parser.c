@@ -152,7 +152,7 @@ test_errors(void **state)
 {
 	(void)state;
 	bad("", "no command", "show kick publish broadcast monitor reload log "
-	    "drain stop token");
+	    "drain stop top token");
 	bad("shw", "\"shw\": not understood", "show token");
 	bad("show", "show: something is missing", "stats store players player queue "
 	    "config");
@@ -284,6 +284,16 @@ test_log_and_drain(void **state)
 	assert_int_equal(cmd.number, CTL_MAXDRAIN);
 	good("stop", ACTION_STOP);
 	good("reload", ACTION_RELOAD);
+	good("top", ACTION_TOP);
+	assert_int_equal(cmd.number, 2000);
+	good("top 100ms", ACTION_TOP);
+	assert_int_equal(cmd.number, 100);
+	good("top -j 9s", ACTION_TOP);
+	assert_int_equal(cmd.number, 9000);
+	assert_int_equal(cmd.json, 1);
+	bad("top 99ms", "from 100ms to 9s", "DURATION");
+	bad("top 9001ms", "from 100ms to 9s", "DURATION");
+	bad("to", "ambiguous", "top token");
 }
 
 #define DAY_MS	86400000ULL

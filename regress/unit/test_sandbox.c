@@ -448,6 +448,7 @@ test_arguments_killed(void **state)
 		{ 0, SYS_kill, { 1, SIGTERM, 0, 0, 0, 0 } },
 		{ 0, SYS_fcntl, { 0, F_DUPFD, 0, 0, 0, 0 } },
 		{ 0, SYS_ioctl, { 0, TIOCSTI, 0, 0, 0, 0 } },
+		{ 0, SYS_ioctl, { 1, TCSETS, 0, 0, 0, 0 } },
 		{ 0, SYS_clone, { SIGCHLD, 0, 0, 0, 0, 0 } },
 		{ 0, SYS_setsockopt, { 0, IPPROTO_IP, 64, 0, 0, 0 } },
 		{ 0, SYS_prlimit64, { 0, RLIMIT_NOFILE, 1, 0, 0, 0 } },
@@ -973,6 +974,10 @@ ctl_child(void *arg)
 	confine(SANDBOX_CTL, 0);
 	MUST(ioctl(STDIN_FILENO, TIOCGWINSZ, &ws) == 0 || errno == ENOTTY);
 	MUST(isatty(pair[1]) == 0);
+	/* The terminal's mode, and its keys. */
+	MUST(ioctl(STDIN_FILENO, TCSETS, NULL) == -1);
+	MUST(read(STDIN_FILENO, buf, 0) == 0 || errno == EBADF);
+	MUST(poll(NULL, 0, 0) == 0);
 	MUST(write(pair[1], "show", 4) == 4);
 	memset(&msg, 0, sizeof(msg));
 	iov.iov_base = buf;
@@ -982,6 +987,16 @@ ctl_child(void *arg)
 	MUST(recvmsg(pair[1], &msg, 0) == 2);
 	MUST(dprintf(pair[1], "%s", "table") == 5);
 	exit(0);
+}
+
+/* Nor may it read what is no terminal of its own. */
+static void
+ctl_read_child(void *arg)
+{
+	char	 c;
+
+	confine(SANDBOX_CTL, 0);
+	(void)!read(*(int *)arg, &c, 1);
 }
 
 static void
@@ -995,6 +1010,7 @@ test_ctl(void **state)
 	assert_int_equal(write(pair[0], "ok", 2), 2);
 	assert_ok(run(ctl_child, pair));
 	assert_int_equal(read(pair[0], buf, sizeof(buf)), 9);
+	assert_true(sandbox_violation(run(ctl_read_child, &pair[1])));
 	close(pair[0]);
 	close(pair[1]);
 }

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import certs
 from gateway import CTL, DAEMON, LIMIT, ROOT, wait_for
 
 PAGES = {p.name: p.read_text() for p in
@@ -231,6 +232,9 @@ def test_make_install_has_them_all():
 
 # -- examples, as they stand ------------------------------------------------
 
+PLAIN = pytest.mark.skipif(bool(certs.TLS), reason="they are of plain HTTP")
+
+
 def examples(title):
     """The literal text under a heading, as a reader sees it."""
     text = part(PROTOCOL_7, title, "Ss")
@@ -266,6 +270,7 @@ def player(start, connect):
 MESSAGE = '{"event":"target","payload":{"hit":true}}'
 
 
+@PLAIN
 def test_example_curl(player):
     (code,) = examples("curl")
     out, _ = player.run(code, "sh", "-e").communicate(timeout=LIMIT)
@@ -274,6 +279,7 @@ def test_example_curl(player):
     assert player.recv_text() == '{"event":"news","payload":"hello"}'
 
 
+@PLAIN
 def test_example_php(player):
     if shutil.which("php") is None:
         pytest.skip("no php")
@@ -283,6 +289,7 @@ def test_example_php(player):
     assert player.recv_text() == MESSAGE
 
 
+@PLAIN
 def test_example_go(player):
     if shutil.which("go") is None:
         pytest.skip("no go")
@@ -296,6 +303,7 @@ def test_example_go(player):
     assert player.recv_text() == MESSAGE
 
 
+@PLAIN
 def test_example_python(player):
     publish, receive = examples("Python")
     out, _ = player.run(publish, "/usr/bin/python3").communicate(
@@ -319,6 +327,7 @@ def said_to(g, process):
         process.communicate()
 
 
+@PLAIN
 def test_example_javascript(player):
     (code,) = examples("JavaScript")
     # Debian's Node has no WebSocket; that of a browser is like the package's.
@@ -336,6 +345,7 @@ def test_example_javascript(player):
     assert process.returncode == 0
 
 
+@PLAIN
 def test_the_go_programs_command_lines(start, folder, connect):
     """Those of its README, word for word but for the program's name, and for
     the port, which may be taken."""

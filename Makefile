@@ -46,6 +46,10 @@ echo: release
 	@cd build/release && ${MAKE} -f ../../build.mk ws-gatewayd-echo \
 	    ws-gatewayd-fault
 
+# Without shared libraries: see etc/container/README.md.  Linux alone.
+static: release
+	@cd build/release && ${MAKE} -f ../../build.mk ws-gatewayd-static
+
 test: deps release echo san
 	@regress/test.sh
 
@@ -106,5 +110,5 @@ deb-test: deb
 clean:
 	rm -rf build
 
-.PHONY: all release san echo deps run demo test lint fuzz bench bench-full \
+.PHONY: all release san echo static deps run demo test lint fuzz bench bench-full \
 	install clean soak budget deb deb-test

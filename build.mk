@@ -40,7 +40,8 @@ ENGINE_OBJS =	broadcast.o client.o conn.o control.o control_change.o \
 		ws_extension.o
 STORE_OBJS =	store.o store_latency.o store_lookup.o store_mysql.o \
 		store_mysql_addr.o store_mysql_call.o store_mysql_dsn.o \
-		store_mysql_error.o store_mysql_lookup.o store_mysql_token.o \
+		store_mysql_error.o store_mysql_lookup.o \
+		store_mysql_resolve.o store_mysql_token.o \
 		store_sqlite.o store_sqlite_dsn.o store_sqlite_lookup.o \
 		store_sqlite_token.o store_state.o store_token.o store_wait.o
 CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o \
@@ -79,6 +80,14 @@ ws-gatewayd-echo: gatewayd.o ${ECHO_OBJS} ${LIB_OBJS}
 echo_session_data.o: ${TOP}/regress/echo/session_data.c
 	@echo "cc $@"
 	@${CC} ${ALL_CFLAGS} -c -o $@ ${TOP}/regress/echo/session_data.c
+
+# The daemon without a shared library, for a container with nothing else in it.
+STATIC_OBJS =	${DAEMON_OBJS:store_mysql_resolve.o=store_mysql_resolve_static.o}
+
+ws-gatewayd-static: gatewayd.o ${STATIC_OBJS} ${LIB_OBJS}
+	@echo "link $@"
+	@${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} ${STATIC_LDFLAGS} -o $@ gatewayd.o \
+	    ${STATIC_OBJS} ${LIB_OBJS} ${DAEMON_LIBS} ${STATIC_LIBS}
 
 # The daemon with an allocator and a wall clock that a test can spoil.
 FAULT_CFLAGS =	-fno-sanitize=all -fno-builtin
@@ -136,7 +145,7 @@ ${VERSION_OBJS} ${UNIT_TESTS}: version.h
 
 # Small enough to build anew when any header changes.
 HEADERS !=	find ${TOP}/lib ${TOP}/ws-gatewayd ${TOP}/ws-gatewayctl -name '*.h'
-gatewayd.o ctl.o echo_session_data.o ${DAEMON_OBJS} ${CTL_OBJS} ${LIB_OBJS} \
+gatewayd.o ctl.o echo_session_data.o ${DAEMON_OBJS} ${STATIC_OBJS} ${CTL_OBJS} ${LIB_OBJS} \
 ${UNIT_TESTS} ${FUZZ_TARGETS:=.o}: \
 	${HEADERS}
 

@@ -18,3 +18,6 @@ CJSON_LIBS =	-lcjson
 CMOCKA_LIBS =	-lcmocka
 YACC =		byacc
 HARDEN_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+# One getaddrinfo(3) for all: store_mysql_resolve_static.c.
+STATIC_LDFLAGS = -static-pie -Wl,--wrap=getaddrinfo
+STATIC_LIBS =	-lm

@@ -120,6 +120,8 @@ struct store_db {
  */
 int	mydb_addr_resolve(const char *host, const char **why);
 unsigned int mydb_addr_count(void);
+/* For a host that is known, the address to try now; else the host. */
+const char *mydb_addr_of(const char *host);
 /* It did not answer: the next one is. */
 void	mydb_addr_next(void);
 

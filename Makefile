@@ -50,7 +50,7 @@ echo: release
 static: release
 	@cd build/release && ${MAKE} -f ../../build.mk ws-gatewayd-static
 
-test: deps release echo san
+test: deps release echo static san
 	@regress/test.sh
 
 lint: deps
@@ -110,5 +110,5 @@ deb-test: deb
 clean:
 	rm -rf build
 
-.PHONY: all release san echo static deps run demo test lint fuzz bench bench-full \
-	install clean soak budget deb deb-test
+.PHONY: all release san echo static deps run demo test lint fuzz bench \
+	bench-full install clean soak budget deb deb-test

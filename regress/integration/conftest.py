@@ -17,7 +17,7 @@ if certs.TLS:
         "bench", "browser", "completion", "faults", "flags", "herd",
         "js_client", "leaks", "listen", "mysql", "notify", "outage", "php",
         "passed", "processes", "proxies", "proxy", "reload_errors",
-        "reload_store", "settings", "soak", "start", "tls")]
+        "reload_store", "settings", "soak", "start", "static", "tls")]
 
 # In what this process starts, and in no other.
 leaks.prepare()

@@ -18,16 +18,29 @@ const char	platform_hint_user[] = "useradd --system "
 
 static int	syslog_fd = -1;
 
+/* sigabbrev_np(3) is for glibc alone. */
 const char *
 platform_signal_name(int sig)
 {
-	static char	 name[16];
-	const char	*s;
+	static const char *const names[] = {
+		[SIGABRT] = "SIGABRT", [SIGALRM] = "SIGALRM",
+		[SIGBUS] = "SIGBUS", [SIGFPE] = "SIGFPE",
+		[SIGHUP] = "SIGHUP", [SIGILL] = "SIGILL",
+		[SIGINT] = "SIGINT", [SIGIO] = "SIGIO",
+		[SIGKILL] = "SIGKILL", [SIGPIPE] = "SIGPIPE",
+		[SIGPROF] = "SIGPROF", [SIGPWR] = "SIGPWR",
+		[SIGQUIT] = "SIGQUIT", [SIGSEGV] = "SIGSEGV",
+		[SIGSTKFLT] = "SIGSTKFLT", [SIGSYS] = "SIGSYS",
+		[SIGTERM] = "SIGTERM", [SIGTRAP] = "SIGTRAP",
+		[SIGUSR1] = "SIGUSR1", [SIGUSR2] = "SIGUSR2",
+		[SIGVTALRM] = "SIGVTALRM", [SIGXCPU] = "SIGXCPU",
+		[SIGXFSZ] = "SIGXFSZ",
+	};
 
-	if ((s = sigabbrev_np(sig)) == NULL)
+	if (sig < 0 || (size_t)sig >= sizeof(names) / sizeof(names[0]) ||
+	    names[sig] == NULL)
 		return ("an unknown signal");
-	snprintf(name, sizeof(name), "SIG%s", s);
-	return (name);
+	return (names[sig]);
 }
 
 /*

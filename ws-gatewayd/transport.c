@@ -220,7 +220,8 @@ tls_writev(struct conn *c, const struct iovec *iov, unsigned n)
 
 	while (n > 0) {
 		len = gather(buf, sizeof(buf), iov, n, off);
-		if ((r = tls_write(conn_tls(c)->tls, buf, len)) < 0)
+		/* 0: it failed, and the client had said good-bye before. */
+		if ((r = tls_write(conn_tls(c)->tls, buf, len)) <= 0)
 			break;
 		total += r;
 		for (off += (size_t)r; n > 0 && off >= iov->iov_len; n--)

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -531,6 +532,59 @@ def test_large_messages_and_a_slow_reader(secure, connect):
         assert json.loads(ws.recv_text())["payload"] == chr(97 + turn) * size
         assert json.loads(ws.recv_text())["payload"] == size
     ws.close()
+
+
+class Records:
+    """A client whose records go out, and come in, as a test has it."""
+
+    def __init__(self, tls, sock):
+        self.sock = sock
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = tls.context.wrap_bio(self.incoming, self.outgoing,
+                                        server_hostname=tls.name)
+
+    def flight(self):
+        """What it has to say next, once there is something."""
+        while True:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self.tls.do_handshake()
+            if data := self.outgoing.read():
+                return data
+            self.incoming.write(self.sock.recv(65536))
+
+    def shake(self):
+        for _ in range(2):
+            self.sock.sendall(self.flight())
+
+    def say(self, data):
+        self.tls.write(data)
+        self.sock.sendall(self.outgoing.read())
+
+    def goodbye(self):
+        with contextlib.suppress(ssl.SSLError):
+            self.tls.unwrap()
+        self.sock.sendall(self.outgoing.read())
+
+
+def test_goodbye_and_gone(secure):
+    """One who ends his side, and is then cut off under an answer, holds up
+    nobody."""
+    g, tls = secure()
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        s.settimeout(LIMIT)
+        s.connect(tls.address)
+        client = Records(tls, s)
+        client.shake()
+        while g.metrics()["ws_send_queue_bytes"] < 50000:
+            client.say(request("GET", "/metrics"))
+        client.goodbye()
+        for _ in range(3):      # turns of its loop: it has heard all that
+            g.metrics()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                     struct.pack("ii", 1, 0))
+    wait_for(lambda: g.metrics()["ws_send_queue_bytes"] == 0, "its end")
 
 
 # -- reloads ----------------------------------------------------------------------

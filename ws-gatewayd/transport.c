@@ -23,7 +23,8 @@ struct conn_tls {
 	struct conn		 conn;
 	struct tls		*tls;
 	struct tls_context	*context;	/* until the handshake is done */
-	int			 eof;		/* of the socket */
+	int			 deaf;		/* nothing is read */
+	int			 ended;		/* the client sends no more */
 };
 
 static struct conn_tls *
@@ -49,22 +50,24 @@ tls_result(ssize_t n, ssize_t again)
 static ssize_t
 tls_recv(struct tls *tls, void *buf, size_t len, void *arg)
 {
-	struct conn	*c = arg;
+	struct conn_tls	*ct = arg;
 	ssize_t		 n;
 
 	(void)tls;
-	if ((n = recv(c->fd, buf, len, 0)) == 0)
-		conn_tls(c)->eof = 1;
+	if (ct->deaf)
+		return (TLS_WANT_POLLIN);
+	if ((n = recv(ct->conn.fd, buf, len, 0)) == 0)
+		ct->ended = 1;
 	return (tls_result(n, TLS_WANT_POLLIN));
 }
 
 static ssize_t
 tls_send(struct tls *tls, const void *buf, size_t len, void *arg)
 {
-	const struct conn	*c = arg;
+	const struct conn_tls	*ct = arg;
 
 	(void)tls;
-	return (tls_result(send(c->fd, buf, len, MSG_NOSIGNAL),
+	return (tls_result(send(ct->conn.fd, buf, len, MSG_NOSIGNAL),
 	    TLS_WANT_POLLOUT));
 }
 
@@ -86,7 +89,7 @@ transport_new(struct tls_context *context)
 	c->tls = 1;
 	ct->context = context;
 	if (tls_accept_cbs(tls_context_server(context), &ct->tls, tls_recv,
-	    tls_send, c) == -1)
+	    tls_send, ct) == -1)
 		fatalx("tls: %s", tls_error(tls_context_server(context)));
 	metrics.tls_handshakes_pending++;
 	memory_take(transport_size(c));
@@ -123,6 +126,22 @@ transport_free(struct conn *c)
 	free(c);
 }
 
+/*
+ * A client who says good-bye in the middle has libtls return 0 as well.  It
+ * would go on with such a handshake, for want of bytes to no end, while it
+ * refuses to do anything to one that is complete.
+ */
+static int
+handshake_complete(struct conn_tls *ct)
+{
+	int	 rv;
+
+	ct->deaf = 1;
+	rv = tls_handshake(ct->tls);
+	ct->deaf = 0;
+	return (rv == -1);
+}
+
 enum transport_result
 transport_handshake(struct conn *c)
 {
@@ -130,6 +149,8 @@ transport_handshake(struct conn *c)
 
 	switch (tls_handshake(ct->tls)) {
 	case 0:
+		if (!handshake_complete(ct))
+			return (TRANSPORT_FAILED);
 		handshake_over(ct);
 		metrics.tls_handshakes++;
 		return (TRANSPORT_DONE);
@@ -145,7 +166,9 @@ transport_handshake(struct conn *c)
 const char *
 transport_error(const struct conn *c)
 {
-	return (tls_error(conn_tls(c)->tls));
+	const char	*error = tls_error(conn_tls(c)->tls);
+
+	return (error != NULL ? error : "the client has ended it");
 }
 
 const char *
@@ -168,8 +191,8 @@ transport_read(struct conn *c, void *buf, size_t len)
 	n = tls_read(conn_tls(c)->tls, buf, len);
 	if (n >= 0)
 		return (n);
-	/* Many who leave don't say so.  Messages have ends of their own. */
-	if (conn_tls(c)->eof)
+	/* Most go without a close_notify, and it makes no difference here. */
+	if (conn_tls(c)->ended)
 		return (0);
 	errno = n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT ? EAGAIN : EIO;
 	return (-1);

@@ -71,6 +71,38 @@ class Tls:
         return re.search(r"CN ?= ?(\S+)", out.stdout.decode())[1]
 
 
+class Records:
+    """A client whose records go out, and come in, as a test has it."""
+
+    def __init__(self, tls, sock):
+        self.sock = sock
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = tls.context.wrap_bio(self.incoming, self.outgoing,
+                                        server_hostname=tls.name)
+
+    def flight(self):
+        """What it has to say next, once there is something."""
+        while True:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self.tls.do_handshake()
+            if data := self.outgoing.read():
+                return data
+            self.incoming.write(self.sock.recv(65536))
+
+    def shake(self):
+        for _ in range(2):
+            self.sock.sendall(self.flight())
+
+    def say(self, data):
+        self.tls.write(data)
+        self.sock.sendall(self.outgoing.read())
+
+    def goodbye(self):
+        with contextlib.suppress(ssl.SSLError):
+            self.tls.unwrap()
+        self.sock.sendall(self.outgoing.read())
+
+
 @pytest.fixture
 def secure(start):
     """secure(lines...) gives a daemon that listens plain (g.port), and by TLS;
@@ -517,6 +549,41 @@ def test_broken_record(secure, connect):
     other.settle()
 
 
+def test_certificate_without_its_key(secure):
+    """Who shows a certificate, and says good-bye in place of the proof that it
+    is his, has shaken no hands, and is not logged as that client."""
+    client = certs.pair("publisher.example")
+    g, tls = secure(certs.pair().setting(), 'client-ca "%s"' % client.cert)
+    tls = tls.having(maximum_version=ssl.TLSVersion.TLSv1_2)
+    tls.context.load_cert_chain(client.cert, client.key)
+    with tls.raw() as s:
+        thief = Records(tls, s)
+        s.sendall(thief.flight())
+        flight = thief.flight()
+        certificate = flight[:5 + int.from_bytes(flight[3:5], "big")]
+        assert certificate[5] == 11
+        rest = flight[len(certificate):]
+        exchange = rest[:5 + int.from_bytes(rest[3:5], "big")]
+        assert exchange[5] == 16
+        s.sendall(certificate + exchange + b"\x15\x03\x03\0\x02\x01\0")
+        assert s.recv(1) == b""
+    metrics = g.metrics()
+    assert metrics[FAILED] == 1
+    assert metrics["ws_tls_handshakes_total"] == 0
+    assert not any(l["msg"] == "client certificate" for l in g.log())
+
+
+def test_end_without_goodbye(secure, connect):
+    """Which is an end, as that of a plain socket is, and no error."""
+    g, tls = secure()
+    ws = connect(tls, "p1")
+    raw = socket.socket(fileno=os.dup(ws.sock.fileno()))
+    raw.shutdown(socket.SHUT_WR)
+    raw.close()
+    line = g.wait_log(lambda l: l["msg"] == "player disconnected")
+    assert line["reason"] == "eof"
+
+
 # -- the way out ------------------------------------------------------------------
 
 def test_large_messages_and_a_slow_reader(secure, connect):
@@ -532,38 +599,6 @@ def test_large_messages_and_a_slow_reader(secure, connect):
         assert json.loads(ws.recv_text())["payload"] == chr(97 + turn) * size
         assert json.loads(ws.recv_text())["payload"] == size
     ws.close()
-
-
-class Records:
-    """A client whose records go out, and come in, as a test has it."""
-
-    def __init__(self, tls, sock):
-        self.sock = sock
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = tls.context.wrap_bio(self.incoming, self.outgoing,
-                                        server_hostname=tls.name)
-
-    def flight(self):
-        """What it has to say next, once there is something."""
-        while True:
-            with contextlib.suppress(ssl.SSLWantReadError):
-                self.tls.do_handshake()
-            if data := self.outgoing.read():
-                return data
-            self.incoming.write(self.sock.recv(65536))
-
-    def shake(self):
-        for _ in range(2):
-            self.sock.sendall(self.flight())
-
-    def say(self, data):
-        self.tls.write(data)
-        self.sock.sendall(self.outgoing.read())
-
-    def goodbye(self):
-        with contextlib.suppress(ssl.SSLError):
-            self.tls.unwrap()
-        self.sock.sendall(self.outgoing.read())
 
 
 def test_goodbye_and_gone(secure):

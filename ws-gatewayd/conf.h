@@ -238,6 +238,8 @@ struct conf	*conf_new(void);
 void		 conf_free(struct conf *);
 /* Take one address out of it. */
 void		 conf_free_listen(struct conf *, struct conf_listen *);
+/* Add one that another has. */
+void		 conf_copy_listen(struct conf *, const struct conf_listen *);
 
 /*
  * What the command line said, kept apart so that a reload can lay it over the

@@ -64,6 +64,57 @@ conf_clear_listens(struct conf *conf)
 		conf_free_listen(conf, l);
 }
 
+static char *
+copy_text(const char *text)
+{
+	char	*new = NULL;
+
+	if (text != NULL && (new = strdup(text)) == NULL)
+		fatal("configuration");
+	return (new);
+}
+
+static struct conf_tls *
+copy_tls(const struct conf_tls *old)
+{
+	struct conf_tls		*tls;
+	struct conf_keypair	*kp, *was;
+
+	if ((tls = calloc(1, sizeof(*tls))) == NULL)
+		fatal("configuration");
+	TAILQ_INIT(&tls->keypairs);
+	TAILQ_FOREACH(was, &old->keypairs, entry) {
+		if ((kp = calloc(1, sizeof(*kp))) == NULL)
+			fatal("configuration");
+		kp->cert = copy_text(was->cert);
+		kp->key = copy_text(was->key);
+		kp->ocsp = copy_text(was->ocsp);
+		TAILQ_INSERT_TAIL(&tls->keypairs, kp, entry);
+	}
+	tls->protocols = copy_text(old->protocols);
+	tls->ciphers = copy_text(old->ciphers);
+	tls->client_ca = copy_text(old->client_ca);
+	tls->tickets = old->tickets;
+	return (tls);
+}
+
+void
+conf_copy_listen(struct conf *conf, const struct conf_listen *old)
+{
+	struct conf_listen	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("configuration");
+	l->text = copy_text(old->text);
+	l->mode = old->mode;
+	l->group = copy_text(old->group);
+	l->roles = old->roles;
+	l->proxy_protocol = old->proxy_protocol;
+	if (old->tls != NULL)
+		l->tls = copy_tls(old->tls);
+	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
+}
+
 /* A port behind the colon makes it a host of that name. */
 const char *
 conf_socket_name(const char *text)

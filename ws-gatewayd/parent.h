@@ -125,11 +125,11 @@ void	parent_listen_remove(struct parent *);
 struct conf_listen *parent_listen_conf(const struct conf *,
 	    const struct listener *);
 /*
- * Which sockets there are can only become fewer: put back into NEW, for the
- * running configuration OLD, what can't be, and add that to LIST.
+ * Which sockets there are can only become fewer: NEW is made to have those of
+ * the running configuration OLD, and what it can't have is added to LIST.
  */
-void	parent_listen_keep(struct conf *new, struct conf *old, char *list,
-	    size_t size);
+void	parent_listen_keep(struct conf *new, const struct conf *old,
+	    char *list, size_t size);
 /* Forget the sockets that the configuration has no more. */
 void	parent_listen_trim(struct parent *);
 

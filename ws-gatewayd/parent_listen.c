@@ -344,10 +344,12 @@ keep_mode(struct conf_listen *new, const struct conf_listen *old, char *list,
 }
 
 void
-parent_listen_keep(struct conf *new, struct conf *old, char *list, size_t size)
+parent_listen_keep(struct conf *new, const struct conf *old, char *list,
+    size_t size)
 {
-	struct conf_listen	*cl, *tmp, *was;
-	int			 added = 0;
+	const struct conf_listen	*was;
+	struct conf_listen		*cl, *tmp;
+	int				 added = 0;
 
 	TAILQ_FOREACH_SAFE(cl, &new->listens, entry, tmp) {
 		if ((was = find_listen(old, cl->text)) != NULL) {
@@ -361,11 +363,9 @@ parent_listen_keep(struct conf *new, struct conf *old, char *list, size_t size)
 	if (!added)
 		return;
 	/* An address that moves: the old one serves until the restart. */
-	TAILQ_FOREACH_SAFE(was, &old->listens, entry, tmp)
-		if (find_listen(new, was->text) == NULL) {
-			TAILQ_REMOVE(&old->listens, was, entry);
-			TAILQ_INSERT_TAIL(&new->listens, was, entry);
-		}
+	TAILQ_FOREACH(was, &old->listens, entry)
+		if (find_listen(new, was->text) == NULL)
+			conf_copy_listen(new, was);
 }
 
 void

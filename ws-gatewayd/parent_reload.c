@@ -84,8 +84,6 @@ apply(struct parent *p)
 	struct child	*c;
 	int		 id;
 
-	/* Takes what it keeps out of the old one, so it is not done before. */
-	parent_listen_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
 	reload_log_file(r->conf, p->conf, r->restart, sizeof(r->restart));
 	conf_free(p->conf);
 	p->conf = r->conf;
@@ -241,6 +239,8 @@ parent_reload(struct parent *p, uint32_t client)
 		return;
 	}
 	reload_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
+	/* Before TLS: which listeners there are says whose is which context. */
+	parent_listen_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
 	if (!parent_tls_used(r->conf)) {
 		proceed(p);
 		return;

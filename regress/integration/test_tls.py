@@ -759,6 +759,51 @@ def test_reload_plain_and_tls(secure, connect):
     ws.settle()
 
 
+@pytest.mark.parametrize("other", ["tls", "plain"])
+@pytest.mark.parametrize("stays", [True, False])
+def test_reload_with_an_address_that_cannot_be(secure, connect, renewable,
+                                               stays, other):
+    """Whatever it speaks, and before or in place of one that is there: that one
+    keeps its own certificate, or gets its own new one."""
+    g, tls = secure(renewable.setting)
+    ws = connect(tls, "p1")
+    text = g.conf.read_text()
+    at = text.index('listen on "127.0.0.2:0"')
+    end = text.index("\n}\n", at) + 3
+    new = 'listen on "127.0.0.3:1"\n' if other == "plain" else listen(
+        certs.pair("stranger.example").setting(), address="127.0.0.3:1")
+    renewable(certs.pair("new.example"))
+    g.conf.write_text(text[:at] + new + "\n" +
+                      (text[at:] if stays else text[end:]))
+    for _ in range(2):
+        answer = g.ctl("reload")
+        assert 'restart is needed for: listen on "127.0.0.3:1"\n' in \
+            answer.stdout + answer.stderr
+        assert tls.subject() == "new.example"
+    shown = g.ctl("show", "config").stdout
+    assert str(renewable.cert) in shown and "127.0.0.3" not in shown
+    g.conf.write_text(text)
+    assert g.ctl("reload").stdout == "configuration reloaded\n"
+    assert tls.subject() == "new.example"
+    ws.settle()
+
+
+def test_refused_reload_with_an_address_that_cannot_be(secure, renewable):
+    """What is kept is kept by those who come after it, too."""
+    g, tls = secure(renewable.setting)
+    text = g.conf.read_text()
+    moved = text.replace("127.0.0.2:0", "127.0.0.2:1")
+    g.conf.write_text(moved.replace(str(g.db), str(g.dir / "missing.db")))
+    for _ in range(2):
+        res = g.ctl("reload", check=False)
+        assert res.returncode == 1 and "missing.db" in res.stderr
+        assert tls.subject() == "old.example"
+    g.conf.write_text(moved)
+    answer = g.ctl("reload")
+    assert "restart is needed" in answer.stdout + answer.stderr
+    assert tls.subject() == "old.example"
+
+
 def test_no_tls_at_the_start(start):
     """There is no process for keys then: a reload says so, and changes
     nothing."""

@@ -266,6 +266,11 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 	case IMSG_CONF_TLS_KEYPAIR:
 		key_add();
 		break;
+	case IMSG_CONF_TLS_CHECK:
+		/* All that came before is there. */
+		ipc_send(&proc_parent, IMSG_CONF_TLS_CHECKED,
+		    imsg_get_id(imsg), -1, NULL, 0);
+		break;
 	case IMSG_CONF_PROCESS:
 		ipc_data(imsg, &process, sizeof(process));
 		break;

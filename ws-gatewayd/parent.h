@@ -70,6 +70,8 @@ struct reload {
 	char		 refusal[1024];	/* why the new store does not start */
 	char		 restart[512];	/* what a restart is needed for */
 	struct event	*ev_limit;
+	int		 keys_due;	/* at the keys process, for a check */
+	uint32_t	 check;		/* number of that */
 };
 
 struct parent {
@@ -183,6 +185,8 @@ void	parent_describe_end(const struct child *, char *buf, size_t size);
  * 0 for a signal.
  */
 void	parent_reload(struct parent *, uint32_t client);
+/* The keys are where they will be used, and the engine can try them. */
+void	parent_reload_keys(struct parent *, uint32_t check);
 /* The engine has tried the certificates: WHY is "" or what is wrong. */
 void	parent_reload_checked(struct parent *, const char *why);
 /* The new store is ready, refuses, has been taken by the engine. */

@@ -101,6 +101,13 @@ on_tls_checked(struct child *c, struct imsg *imsg)
 }
 
 static void
+on_keys_taken(struct child *c, struct imsg *imsg)
+{
+	ipc_data(imsg, NULL, 0);
+	parent_reload_keys(c->parent, imsg_get_id(imsg));
+}
+
+static void
 on_ctl_reload(struct child *c, struct imsg *imsg)
 {
 	ipc_data(imsg, NULL, 0);
@@ -170,6 +177,7 @@ dispatch(struct ipc *ipc, struct imsg *imsg)
 		{ IMSG_LOG, 0, on_log },
 		{ IMSG_PROCSTAT, PROC_KEYS, on_usage },
 		{ IMSG_CONF_TLS_CHECKED, PROC_ENGINE, on_tls_checked },
+		{ IMSG_CONF_TLS_CHECKED, PROC_KEYS, on_keys_taken },
 		{ IMSG_STORE_TAKEN, PROC_ENGINE, on_store_taken },
 		{ IMSG_PONG, PROC_ENGINE, on_pong },
 		{ IMSG_CTL_RELOAD, PROC_ENGINE, on_ctl_reload },

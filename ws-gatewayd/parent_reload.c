@@ -18,6 +18,7 @@
 
 #define READY_LIMIT_S	30	/* as at the start */
 #define END_LIMIT_S	2
+#define KEYS_LIMIT_S	5
 
 /* conf_load() reports line by line, and the first one is the answer. */
 static char	first_error[512];
@@ -101,14 +102,6 @@ apply(struct parent *p)
 }
 
 static void
-limit(struct parent *p, time_t seconds)
-{
-	struct timeval	tv = { seconds, 0 };
-
-	event_want(p->reload.ev_limit, &tv);
-}
-
-static void
 on_limit(int fd, short what, void *arg)
 {
 	struct parent	*p = arg;
@@ -120,10 +113,28 @@ on_limit(int fd, short what, void *arg)
 		snprintf(text, sizeof(text), "the store for it was not ready "
 		    "within %d s", READY_LIMIT_S);
 		parent_reload_refused(p, text);
+	} else if (p->reload.keys_due) {
+		p->reload.keys_due = 0;
+		strlcpy(text, "the keys process does not answer",
+		    sizeof(text));
+		log_error("configuration: %s", text);
+		finish_bad(p, text);
 	} else if (p->reload.old != NULL) {
 		log_warnx("the old store took too long to stop and is killed");
 		parent_kill(p->reload.old);
 	}
+}
+
+static void
+limit(struct parent *p, time_t seconds)
+{
+	struct reload	*r = &p->reload;
+	struct timeval	 tv = { seconds, 0 };
+
+	if (r->ev_limit == NULL && (r->ev_limit = evtimer_new(p->base,
+	    on_limit, p)) == NULL)
+		fatalx("no memory for timers");
+	event_want(r->ev_limit, &tv);
 }
 
 static void
@@ -132,9 +143,6 @@ start_store(struct parent *p)
 	struct reload	*r = &p->reload;
 	char		 text[128];
 
-	if (r->ev_limit == NULL && (r->ev_limit = evtimer_new(p->base,
-	    on_limit, p)) == NULL)
-		fatalx("no memory for timers");
 	r->refusal[0] = '\0';
 	if ((r->next = parent_start_store(p, r->conf, &r->peer)) == NULL) {
 		snprintf(text, sizeof(text), "no socket for a new store: %s",
@@ -159,6 +167,13 @@ proceed(struct parent *p)
 	finish_good(p);
 }
 
+static void
+check_certificates(struct parent *p)
+{
+	ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_CONF_TLS_CHECK, 0, -1,
+	    NULL, 0);
+}
+
 /*
  * Certificates and keys are read anew, and tried by those who will use them.
  * Returns 0, or -1 with a reason.
@@ -177,9 +192,28 @@ start_check(struct parent *p, char *why, size_t size)
 	if (parent_tls_load(conf, &p->tls, why, size) == -1)
 		return (-1);
 	parent_tls_send(p, conf, &p->tls);
-	ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_CONF_TLS_CHECK, 0, -1,
-	    NULL, 0);
+	if (parent_tls_isolated(conf)) {
+		p->reload.keys_due = 1;
+		ipc_send(&p->child[PROC_KEYS]->ipc, IMSG_CONF_TLS_CHECK,
+		    ++p->reload.check, -1, NULL, 0);
+		limit(p, KEYS_LIMIT_S);
+	} else
+		check_certificates(p);
 	return (0);
+}
+
+/* What was sent to the keys process first need not be read there first. */
+void
+parent_reload_keys(struct parent *p, uint32_t check)
+{
+	struct reload	*r = &p->reload;
+
+	/* Else it is too late: that reload was refused for it. */
+	if (!r->keys_due || check != r->check)
+		return;
+	r->keys_due = 0;
+	event_del(r->ev_limit);
+	check_certificates(p);
 }
 
 void

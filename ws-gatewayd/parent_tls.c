@@ -227,7 +227,7 @@ parent_tls_send(struct parent *p, const struct conf *conf,
 
 	if (!parent_tls_used(conf))
 		return;
-	/* First, since the engine tries them. */
+	/* The engine tries them only when they are there: parent_reload.c. */
 	if (isolated) {
 		ipc_send(&keys->ipc, IMSG_CONF_TLS_RESET, 0, -1, &conf->s,
 		    sizeof(conf->s));

@@ -45,7 +45,7 @@ enum imsg_type {
 	IMSG_CONF_TLS_KEY,		/* a piece of a PEM file; keys, or engine */
 	IMSG_CONF_TLS_OCSP,		/* a piece of a DER file; engine */
 	IMSG_CONF_TLS_KEYPAIR,		/* text, its name: it is whole */
-	IMSG_CONF_TLS_CHECK,		/* before the rest; engine */
+	IMSG_CONF_TLS_CHECK,		/* before the rest; engine, keys */
 	IMSG_CONF_END,
 	IMSG_PEER,			/* fd: the socket to the sibling */
 	IMSG_KEYS_PEER,			/* fd: between engine and keys */
@@ -64,7 +64,7 @@ enum imsg_type {
 	IMSG_STORE_ENDED,		/* int32_t of wait(2), its id; starter */
 	IMSG_STORE_TAKEN,		/* the new one is in use; engine */
 
-	/* engine -> parent, the answer to a check */
+	/* engine, keys -> parent, the answer to a check; with its number */
 	IMSG_CONF_TLS_CHECKED,		/* text: "" or what is wrong */
 
 	/* engine -> parent, for ws-gatewayctl; and the answer */

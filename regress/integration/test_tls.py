@@ -444,6 +444,31 @@ def test_keys_frozen(secure, connect):
     g.wait_log(lambda l: "no signature" in l["msg"])
 
 
+def test_keys_frozen_at_a_reload(secure, connect, renewable):
+    """It is waited for, for a while: then the reload is refused, and the next
+    one is none the worse for it."""
+    g, tls = secure(renewable.setting)
+    ws = connect(tls, "p1")
+    keys = g.pid_of("keys")
+    renewable(certs.pair("new.example"))
+    os.kill(keys, signal.SIGSTOP)
+    res = g.ctl("reload", check=False)
+    assert res.returncode == 1
+    assert "the keys process does not answer" in res.stderr
+    os.kill(keys, signal.SIGCONT)
+    assert tls.subject() == "old.example"
+    # One who comes back in time has the keys before it is asked for them.
+    os.kill(keys, signal.SIGSTOP)
+    start = len(g.log())
+    g.signal(signal.SIGHUP)
+    for _ in range(3):
+        g.metrics()
+    os.kill(keys, signal.SIGCONT)
+    g.wait_log(lambda l: "reloaded" in l["msg"], start=start)
+    assert tls.subject() == "new.example"
+    ws.settle()
+
+
 def test_keys_killed(secure):
     """As of any process: the daemon ends, and says whose fault it was."""
     g, _ = secure()

@@ -24,6 +24,7 @@
 
 #define STOP_TIME	3000	/* ms for the close handshakes of a stop */
 #define DRAIN_TICK	100	/* ms */
+#define KEYS_START	20000	/* ms for a first signature */
 #define GONE_GRACE	2000	/* ms for the parent, when the store has gone */
 
 struct engine	engine;
@@ -107,12 +108,17 @@ engine_confine(void)
 	engine_ready();
 }
 
+/* PATIENCE is with the keys process; ms. */
 static int
-engine_build_tls(char *err, size_t size)
+engine_build_tls(uint64_t patience, char *err, size_t size)
 {
-	signer_set_timeout(tls_conf.signature_timeout);
-	return (tls_context_build(tls_conf.key_isolation != 0 ?
-	    TLS_ISOLATED : TLS_WITH_KEYS, tls_conf.ticket_lifetime, err, size));
+	int	 rv;
+
+	signer_set_timeout(patience);
+	rv = tls_context_build(tls_conf.key_isolation != 0 ? TLS_ISOLATED :
+	    TLS_WITH_KEYS, tls_conf.ticket_lifetime, err, size);
+	signer_set_timeout(engine.conf.signature_timeout);
+	return (rv);
 }
 
 /* At a reload they have been built already, to see whether they can be. */
@@ -121,8 +127,10 @@ engine_adopt_tls(void)
 {
 	char	 err[512];
 
-	if (!confined && engine_build_tls(err, sizeof(err)) == -1)
+	/* The process with the keys may not have begun yet. */
+	if (!confined && engine_build_tls(KEYS_START, err, sizeof(err)) == -1)
 		proc_refuse("%s", err);
+	signer_set_timeout(engine.conf.signature_timeout);
 	tls_context_adopt();
 }
 
@@ -132,7 +140,7 @@ engine_check_tls(void)
 	char	 err[512] = "";
 
 	/* What is wrong is the answer; the set is forgotten with it. */
-	(void)engine_build_tls(err, sizeof(err));
+	(void)engine_build_tls(tls_conf.signature_timeout, err, sizeof(err));
 	ipc_send(&proc_parent, IMSG_CONF_TLS_CHECKED, 0, -1, err, strlen(err));
 }
 

@@ -469,6 +469,22 @@ def test_keys_frozen_at_a_reload(secure, connect, renewable):
     ws.settle()
 
 
+def test_signature_timeout_of_a_refused_reload(secure, renewable):
+    """Is not in force, not even that."""
+    g, tls = secure(renewable.setting,
+                    settings="tls { signature-timeout 200ms }")
+    g.conf.write_text(g.conf.read_text().replace("200ms", "20s").replace(
+        renewable.setting, renewable.setting + "\n\t\tprotocols nonsense"))
+    assert "nonsense" in g.ctl("reload", check=False).stderr
+    keys = g.pid_of("keys")
+    os.kill(keys, signal.SIGSTOP)
+    begin = time.monotonic()
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        tls.socket()
+    assert time.monotonic() - begin < LIMIT / 2
+    os.kill(keys, signal.SIGCONT)
+
+
 def test_keys_killed(secure):
     """As of any process: the daemon ends, and says whose fault it was."""
     g, _ = secure()

@@ -26,6 +26,12 @@
 #include "watch.h"
 
 /*
+ * A step of a TLS handshake may take a millisecond, most of it for a signature:
+ * so few of them before players have their turn.
+ */
+#define SHAKES_MAX	8
+
+/*
  * One receive buffer for all: what is kept of a connection's bytes is put in
  * front of what it reads, so no connection ever keeps more than this.
  */
@@ -33,6 +39,7 @@ static uint8_t			 rbuf[131072];
 static struct conn_list		 dead = TAILQ_HEAD_INITIALIZER(dead);
 static uint64_t			 last_id;
 static int			 watch;		/* the sockets of all */
+static unsigned			 shakes;	/* of TLS, in this turn */
 
 struct conn_list	conn_others = TAILQ_HEAD_INITIALIZER(conn_others);
 
@@ -358,7 +365,9 @@ conn_ready(struct conn *c, int what)
 		return;
 	}
 	if (c->state == CONN_TLS) {
-		conn_shake(c);
+		/* The others are told of again. */
+		if (shakes++ < SHAKES_MAX)
+			conn_shake(c);
 		return;
 	}
 	if (what & c->watched & WATCH_WRITE)
@@ -382,6 +391,7 @@ conn_poll(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 
+	shakes = 0;
 	if ((n = watch_ready(fd, ready, WATCH_BATCH)) == -1 && errno != EINTR)
 		fatal("connections");
 	for (i = 0; i < n; i++)

@@ -614,17 +614,6 @@ def test_certificate_without_its_key(secure):
     assert not any(l["msg"] == "client certificate" for l in g.log())
 
 
-def test_end_without_goodbye(secure, connect):
-    """Which is an end, as that of a plain socket is, and no error."""
-    g, tls = secure()
-    ws = connect(tls, "p1")
-    raw = socket.socket(fileno=os.dup(ws.sock.fileno()))
-    raw.shutdown(socket.SHUT_WR)
-    raw.close()
-    line = g.wait_log(lambda l: l["msg"] == "player disconnected")
-    assert line["reason"] == "eof"
-
-
 # -- the way out ------------------------------------------------------------------
 
 def test_large_messages_and_a_slow_reader(secure, connect):

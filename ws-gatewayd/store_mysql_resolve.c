@@ -1,7 +1,8 @@
 /*
  * The library is given the name of its host, which it looks for in the
- * certificate, and asks for its address by itself: this is where it gets the one
- * that is known.  The C library's own function makes of it what is to be freed.
+ * certificate, and asks for its address by itself: this is where it gets the
+ * one that is known.  The C library's own function makes of it what is to be
+ * freed.
  */
 #include <sys/types.h>
 #include <sys/socket.h>

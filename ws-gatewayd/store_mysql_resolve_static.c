@@ -1,6 +1,6 @@
 /*
- * What store_mysql_resolve.c does, for a binary that is linked statically: it has
- * one getaddrinfo(3), which the linker calls by other names (--wrap).
+ * What store_mysql_resolve.c does, for a binary that is linked statically: it
+ * has one getaddrinfo(3), which the linker calls by other names (--wrap).
  */
 #include <sys/types.h>
 #include <sys/socket.h>

@@ -125,7 +125,7 @@ test_abbreviations(void **state)
 	good("d", ACTION_DRAIN);
 	good("l v", ACTION_LOG);
 	good("m", ACTION_MONITOR);
-	good("t l", ACTION_TOKEN_LIST);
+	good("tok l", ACTION_TOKEN_LIST);
 	/* A whole word is itself, even if another begins with it. */
 	good("show player 1", ACTION_SHOW_PLAYER);
 }
@@ -291,9 +291,9 @@ test_log_and_drain(void **state)
 	good("top -j 9s", ACTION_TOP);
 	assert_int_equal(cmd.number, 9000);
 	assert_int_equal(cmd.json, 1);
-	bad("top 99ms", "from 100ms to 9s", "DURATION");
-	bad("top 9001ms", "from 100ms to 9s", "DURATION");
-	bad("to", "ambiguous", "top token");
+	bad("top 99ms", "top: \"99ms\": from 100ms to 9s", "DURATION");
+	bad("top 9001ms", "top: \"9001ms\": from 100ms to 9s", "DURATION");
+	bad("to", "\"to\": ambiguous", "top token");
 }
 
 #define DAY_MS	86400000ULL
@@ -316,7 +316,7 @@ test_token(void **state)
 	assert_token(0, CTL_BY_PLAYER, "21", 30 * DAY_MS);
 	good("token add -s web -e 2w1d12h", ACTION_TOKEN_ADD);
 	assert_token(1, CTL_BY_SERVER, "web", 15 * DAY_MS + DAY_MS / 2);
-	good("t a -e 90s -p -s -j", ACTION_TOKEN_ADD);
+	good("tok a -e 90s -p -s -j", ACTION_TOKEN_ADD);
 	assert_token(0, CTL_BY_PLAYER, "-s", 90000);
 	assert_true(cmd.json);
 	good("token list", ACTION_TOKEN_LIST);

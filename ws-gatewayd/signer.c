@@ -48,11 +48,8 @@ signer_wait(short events, uint64_t end)
 
 /* What is not sent at once is so soon: the socket holds several of them. */
 static int
-signer_send(const struct key_request *req, uint64_t end)
+signer_flush(uint64_t end)
 {
-	if (imsg_compose(&ibuf, IMSG_KEYS_SIGN, 0, 0, -1, req,
-	    sizeof(*req)) == -1)
-		fatal("signer");
 	for (;;) {
 		if (imsgbuf_write(&ibuf) == -1)
 			fatalx("the keys process is gone");
@@ -112,7 +109,7 @@ signer_ask(enum key_op op, const uint8_t key[KEY_ID_LEN], int padding,
 
 	if (len > sizeof(req.data))
 		return (signer_fail("it is too long"));
-	if (overdue && !signer_receive(&answer, 0))
+	if (overdue && (!signer_flush(0) || !signer_receive(&answer, 0)))
 		return (signer_fail("the keys process does not answer"));
 	overdue = 0;
 	memset(&req, 0, sizeof(req));
@@ -122,7 +119,10 @@ signer_ask(enum key_op op, const uint8_t key[KEY_ID_LEN], int padding,
 	req.len = (uint32_t)len;
 	memcpy(req.key, key, sizeof(req.key));
 	memcpy(req.data, data, len);
-	if (!signer_send(&req, end) || !signer_receive(&answer, end)) {
+	if (imsg_compose(&ibuf, IMSG_KEYS_SIGN, 0, 0, -1, &req,
+	    sizeof(req)) == -1)
+		fatal("signer");
+	if (!signer_flush(end) || !signer_receive(&answer, end)) {
 		overdue = 1;
 		return (signer_fail("it took too long"));
 	}

@@ -73,7 +73,7 @@ client_known(struct conn *c, const struct conn_addr *addr)
 	if (addr->family != AF_UNSPEC) {
 		c->addr = *addr;
 		if (peer_join(&c->addr) == -1) {
-			listener_say(c->listener, c->fd, REFUSE_ADDRESS);
+			listener_say(c->fd, c->tls, REFUSE_ADDRESS);
 			conn_linger(c);
 			return;
 		}

@@ -38,8 +38,8 @@ void	listener_conf(const struct conf_listener *);
 void	listener_conf_end(void);
 int	listener_roles(uint8_t id);	/* ROLE_ */
 int	listener_proxied(uint8_t id);	/* it awaits the PROXY protocol */
-/* Why a connection that it accepted is refused, in HTTP; counted and logged. */
-void	listener_say(uint8_t id, int fd, enum refuse_reason);
+/* Why a connection is refused, in HTTP unless it is TLS; counted and logged. */
+void	listener_say(int fd, int tls, enum refuse_reason);
 void	listener_close_all(void);
 int	listener_open(void);		/* whether there is any */
 

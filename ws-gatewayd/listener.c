@@ -77,7 +77,7 @@ refuse_limit(enum refuse_reason reason)
 }
 
 void
-listener_say(uint8_t id, int fd, enum refuse_reason reason)
+listener_say(int fd, int tls, enum refuse_reason reason)
 {
 	static const char	 busy[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
@@ -102,7 +102,7 @@ listener_say(uint8_t id, int fd, enum refuse_reason reason)
 	 * A fresh socket has room for it; if not, closing says enough.  So it
 	 * must to one who expects TLS.
 	 */
-	if (by_id[id]->conf.tls == 0 &&
+	if (!tls &&
 	    send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
 		log_debug("refuse: %s", strerror(errno));
 }
@@ -111,7 +111,7 @@ listener_say(uint8_t id, int fd, enum refuse_reason reason)
 static void
 listener_refuse(const struct listener *l, int fd, enum refuse_reason reason)
 {
-	listener_say(l->id, fd, reason);
+	listener_say(fd, l->conf.tls != 0, reason);
 	close(fd);
 }
 

@@ -209,7 +209,7 @@ parent_reload_keys(struct parent *p, uint32_t check)
 	struct reload	*r = &p->reload;
 
 	/* Else it is too late: that reload was refused for it. */
-	if (!r->keys_due || check != r->check)
+	if (!r->keys_due || check != r->check || p->phase != PARENT_RUNNING)
 		return;
 	r->keys_due = 0;
 	event_del(r->ev_limit);
@@ -221,6 +221,8 @@ parent_reload_checked(struct parent *p, const char *why)
 {
 	if (p->reload.conf == NULL)
 		fatalx("the engine has checked what nobody asked it to");
+	if (p->phase != PARENT_RUNNING)
+		return;
 	if (why[0] == '\0') {
 		proceed(p);
 		return;

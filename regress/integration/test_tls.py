@@ -739,6 +739,28 @@ def test_bad_reload_changes_nothing(secure, connect, renewable, isolation):
     ws.settle()
 
 
+def test_the_engine_waits_for_the_keys(secure, folder):
+    """It may ask for a signature before the keys process has read its keys: here
+    there is much in front of them."""
+    paths = [(folder.path / ("%d.pem" % i), folder.path / ("%d.key" % i))
+             for i in range(3)]
+
+    def write(turn):
+        # A set that was in force lately is still known.
+        for i, (cert, key) in enumerate(paths):
+            pair = certs.pair("k%d.example" % ((turn * len(paths) + i) % 15))
+            cert.write_bytes(pair.cert.read_bytes())
+            key.touch(mode=0o600)
+            key.write_text("# nothing\n" * 6000 + pair.key.read_text())
+
+    write(0)
+    g, tls = secure(*('certificate "%s" key "%s"' % pair for pair in paths))
+    for turn in range(1, 21):
+        write(turn)
+        assert g.ctl("reload").stdout == "configuration reloaded\n", turn
+        assert tls.subject() == "k%d.example" % (turn * len(paths) % 15)
+
+
 def test_certificate_is_good_and_the_database_is_not(secure, renewable):
     """All or nothing, whichever of them is found out last."""
     g, tls = secure(renewable.setting)

@@ -191,6 +191,9 @@ class Tiny:
         return tiny(self.gateway)
 
 
+# libssl reads the five bytes of a record's header alone: too few for the kernel
+# to open so small a window again, and its probes come every half minute then.
+@pytest.mark.skipif(bool(certs.TLS), reason="the client's window stays shut")
 def test_smallest_socket_buffers(start):
     """Large messages arrive whole and in order, to one and to all; so do
     those of a server whose own buffers are such, and its answers."""

@@ -59,8 +59,11 @@ conf_send(struct parent *p, const struct conf *conf, struct child *c)
 {
 	struct conf_string	*origin;
 	size_t			 i;
+	uint32_t		 level = (uint32_t)conf->s.log_level;
 
 	ipc_send(&c->ipc, IMSG_CONF_BEGIN, 0, -1, &conf->s, sizeof(conf->s));
+	/* The one setting that proc.c takes, for whichever child it is. */
+	ipc_send(&c->ipc, IMSG_LOG_LEVEL, 0, -1, &level, sizeof(level));
 	switch (c->id) {
 	case PROC_ENGINE:
 		TAILQ_FOREACH(origin, &conf->origins, entry)

@@ -200,7 +200,6 @@ static void
 engine_conf_end(void)
 {
 	engine.conf = new_conf;
-	log_set_level((enum log_level)engine.conf.log_level);
 	strings_free(&engine.origins);
 	TAILQ_CONCAT(&engine.origins, &new_origins, entry);
 	strings_free(&engine.lines);
@@ -535,7 +534,5 @@ engine_main(void)
 	timer_wheel_init(engine.base);
 	output_init(engine.base);
 	conn_init(engine.base);
-	if (event_base_dispatch(engine.base) == -1)
-		fatalx("event loop");
-	exit(0);
+	proc_child_loop(engine.base);
 }

@@ -292,7 +292,5 @@ void
 keys_main(void)
 {
 	base = proc_child_init("keys", parent_dispatch);
-	if (event_base_dispatch(base) == -1)
-		fatalx("the event loop of the keys failed");
-	exit(0);
+	proc_child_loop(base);
 }

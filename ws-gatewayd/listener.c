@@ -102,8 +102,7 @@ listener_say(int fd, int tls, enum refuse_reason reason)
 	 * A fresh socket has room for it; if not, closing says enough.  So it
 	 * must to one who expects TLS.
 	 */
-	if (!tls &&
-	    send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
+	if (!tls && send(fd, text, strlen(text), MSG_NOSIGNAL) == -1)
 		log_debug("refuse: %s", strerror(errno));
 }
 

@@ -77,6 +77,14 @@ finish_bad(struct parent *p, const char *text)
 	finish(p, text);
 }
 
+/* The same, with a reason that the log does not have yet. */
+static void
+finish_wrong(struct parent *p, const char *why)
+{
+	log_error("configuration: %s", why);
+	finish_bad(p, why);
+}
+
 /* What waited for its turn is in force. */
 static void
 apply(struct parent *p)
@@ -117,8 +125,7 @@ on_limit(int fd, short what, void *arg)
 		p->reload.keys_due = 0;
 		strlcpy(text, "the keys process does not answer",
 		    sizeof(text));
-		log_error("configuration: %s", text);
-		finish_bad(p, text);
+		finish_wrong(p, text);
 	} else if (p->reload.old != NULL) {
 		log_warnx("the old store took too long to stop and is killed");
 		parent_kill(p->reload.old);
@@ -227,8 +234,7 @@ parent_reload_checked(struct parent *p, const char *why)
 		proceed(p);
 		return;
 	}
-	log_error("configuration: %s", why);
-	finish_bad(p, why);
+	finish_wrong(p, why);
 }
 
 /*
@@ -270,8 +276,7 @@ parent_reload(struct parent *p, uint32_t client)
 	if (parent_conf_paths(p, r->conf, first_error,
 	    sizeof(first_error)) == -1 || parent_passed_conf(r->conf,
 	    first_error, sizeof(first_error)) == -1) {
-		log_error("configuration: %s", first_error);
-		finish_bad(p, first_error);
+		finish_wrong(p, first_error);
 		return;
 	}
 	reload_keep(r->conf, p->conf, r->restart, sizeof(r->restart));
@@ -282,8 +287,7 @@ parent_reload(struct parent *p, uint32_t client)
 		return;
 	}
 	if (start_check(p, first_error, sizeof(first_error)) == -1) {
-		log_error("configuration: %s", first_error);
-		finish_bad(p, first_error);
+		finish_wrong(p, first_error);
 	}
 }
 
@@ -341,8 +345,7 @@ next_ended(struct parent *p)
 	r->peer = -1;
 	r->next = NULL;
 	event_del(r->ev_limit);
-	log_error("configuration: %s", r->refusal);
-	finish_bad(p, r->refusal);
+	finish_wrong(p, r->refusal);
 }
 
 int

@@ -236,6 +236,14 @@ proc_child_init(const char *title,
 }
 
 void
+proc_child_loop(struct event_base *base)
+{
+	if (event_base_dispatch(base) == -1)
+		fatalx("the event loop failed");
+	exit(0);
+}
+
+void
 proc_refuse(const char *fmt, ...)
 {
 	char	text[1024];

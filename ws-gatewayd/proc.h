@@ -299,6 +299,9 @@ extern struct ipc	proc_parent;	/* a child's socket to the parent */
 /* For ipc_init() of a socket to the engine. */
 void	proc_engine_gone(struct ipc *);
 
+/* What a child does from then on. */
+void	proc_child_loop(struct event_base *) __attribute__((__noreturn__));
+
 /* Log lines that the parent could not take, ever. */
 uint64_t proc_log_lost(void);
 

@@ -106,7 +106,6 @@ conf_end(void)
 {
 	struct sandbox_path	paths[2];
 
-	log_set_level((enum log_level)settings.log_level);
 	if (confined)
 		return;
 	memset(paths, 0, sizeof(paths));
@@ -152,7 +151,5 @@ starter_main(const char *path)
 	if ((ev_child = evsignal_new(base, SIGCHLD, on_child, NULL)) == NULL ||
 	    event_add(ev_child, NULL) == -1)
 		fatalx("can't watch signals");
-	if (event_base_dispatch(base) == -1)
-		fatalx("the event loop of the starter failed");
-	exit(0);
+	proc_child_loop(base);
 }

@@ -131,7 +131,6 @@ start(void)
 	if (engine_fd == -1 || !has_database)
 		fatalx("the parent forgot the engine or the database");
 	store.settings = new_settings;
-	log_set_level((enum log_level)store.settings.log_level);
 	store.backend = find_backend(store.database.db);
 	if (!store.backend->late)
 		open_database();
@@ -163,7 +162,6 @@ static void
 reload(void)
 {
 	store.settings = new_settings;
-	log_set_level((enum log_level)store.settings.log_level);
 }
 
 static void
@@ -240,7 +238,5 @@ void
 store_main(void)
 {
 	store.base = proc_child_init("store", parent_dispatch);
-	if (event_base_dispatch(store.base) == -1)
-		fatalx("the event loop of the store failed");
-	exit(0);
+	proc_child_loop(store.base);
 }

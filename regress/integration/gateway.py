@@ -182,12 +182,15 @@ class Gateway:
 
     def start_known(self):
         """It has started: where it listens."""
-        for line in self.log():
-            if line.get("msg") == "listening" and self.port is None:
-                address = line["address"]
-                if not address.startswith("unix:"):
-                    self.port = int(address.rsplit(":", 1)[1])
+        if self.port is None:
+            self.port = next(iter(self.ports()), None)
         return self
+
+    def ports(self):
+        """Of TCP, in the order of the configuration."""
+        return [int(l["address"].rsplit(":", 1)[1]) for l in self.log()
+                if l.get("msg") == "listening"
+                and not l["address"].startswith("unix:")]
 
     def log(self):
         path = self.dir / "stdout"

@@ -6,7 +6,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from gateway import Folder, Gateway, wait_for
+from gateway import wait_for
 from rawws import RawWS
 
 PATHS = {
@@ -17,31 +17,13 @@ PATHS = {
 
 
 @pytest.fixture
-def make():
-    made = []
-
-    def start(settings, **kw):
-        folder = Folder()
-        g = Gateway(folder, settings % {"dir": folder.path}, listen=None, **kw)
+def make(start, folder):
+    def run(settings):
+        g = start(settings % {"dir": folder.path}, wait=False, listen=None)
         g.add_token("p1", 1)
         g.add_token("s1", server=True)
-        made.append((folder, g))
-        g.start()
-        return g
-    yield start
-    for folder, g in made:
-        g.stop()
-        g.check()
-        folder.remove()
-
-
-def addresses(g):
-    return [l["address"] for l in g.log() if l.get("msg") == "listening"]
-
-
-def ports(g):
-    return [int(a.rsplit(":", 1)[1]) for a in addresses(g)
-            if not a.startswith("unix:")]
+        return g.start()
+    return run
 
 
 def roles_of(g):
@@ -79,7 +61,7 @@ def test_split(make):
     g = make('listen on "127.0.0.1:0" { roles player }\n'
              'listen on "127.0.0.2:0" { roles publish metrics }')
     ws = RawWS.connect(g, "p1")
-    http = HTTPConnection("127.0.0.2", ports(g)[1], timeout=20)
+    http = HTTPConnection("127.0.0.2", g.ports()[1], timeout=20)
     http.request("POST", "/publish",
                  '{"player_id":"1","event":"e","payload":1}',
                  {"Authorization": "Bearer s1"})

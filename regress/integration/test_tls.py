@@ -114,9 +114,7 @@ def secure(start):
         g.add_token("s1", server=True)
         g.add_token("p1", 1)
         g.start()
-        ports = [int(l["address"].rsplit(":", 1)[1]) for l in g.log()
-                 if l.get("msg") == "listening"]
-        return g, Tls(g, ports[1])
+        return g, Tls(g, g.ports()[1])
     return run
 
 
@@ -417,6 +415,15 @@ def test_keys_are_nowhere_else(secure, connect):
         # As libcrypto has them on a little-endian machine.
         assert "rsa.example prime1 turned" in held
         assert "ec.example priv turned" in held
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_log_level_of_the_keys(secure, level):
+    """It is the configuration's, as that of any process."""
+    g, _ = secure(settings="log level " + level)
+    said = any(l["process"] == "keys" and l["msg"].startswith("confined")
+               for l in g.log())
+    assert said == (level == "debug")
 
 
 def test_keys_frozen(secure, connect):

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "http_parse.h"
+#include "word.h"
 
 #define MAXLENGTH	(1ULL << 53)
 
@@ -315,27 +316,80 @@ http_init(struct http_parser *p, uint32_t maxline, uint32_t maxhead)
 	p->maxhead = maxhead < HTTP_MAXHEAD ? maxhead : HTTP_MAXHEAD;
 }
 
-/*
- * Most bytes of a head change nothing: those of names and of values that are
- * not judged.  END is where the bytes, or what they may be, end.
- */
-static void
-skip_run(struct http_parser *p, const char *head, uint32_t end)
+/* A host's name, once it has begun. */
+static uint32_t
+skip_host(struct http_parser *p, const char *head, uint32_t end)
 {
-	struct http_span	*value;
+	struct http_span	*value = &p->headers[p->nheaders].value;
 	uint32_t		 pos = p->pos;
 
-	if (p->state == HTTP_S_NAME) {
-		while (pos < end && http_istoken(head[pos]))
-			pos++;
-	} else if (p->state == HTTP_S_VALUE && p->field == F_OTHER) {
-		value = &p->headers[p->nheaders].value;
-		for (; pos < end && http_istext(head[pos]); pos++) {
-			if (!http_isws(head[pos]))
-				value->len = (uint16_t)(pos + 1 - value->off);
-		}
+	if (p->sub != HTTP_HOST_NAME || p->mark)
+		return (pos);
+	while (pos < end && http_isregname((unsigned char)head[pos]))
+		pos++;
+	value->len = (uint16_t)(pos - value->off);
+	return (pos);
+}
+
+/* Marks the bytes that no field value has, and the tab. */
+static uint64_t
+special(uint64_t word)
+{
+	return (word_below(word, 0x20) | word_equal(word, 0x7f));
+}
+
+/* A value that is not judged; white space at its end is no part of it. */
+static uint32_t
+skip_value(struct http_span *value, const char *head, uint32_t pos,
+    uint32_t end)
+{
+	uint64_t	 marks = 0;
+	uint32_t	 text, from = pos;
+
+	while (marks == 0 && end - pos >= sizeof(marks)) {
+		marks = special(word_load(head + pos));
+		pos += marks == 0 ? (uint32_t)sizeof(marks) :
+		    word_first(marks);
 	}
-	p->pos = pos;
+	while (pos < end && http_istext((unsigned char)head[pos]))
+		pos++;
+	for (text = pos; text > from; text--)
+		if (!http_isws((unsigned char)head[text - 1])) {
+			value->len = (uint16_t)(text - value->off);
+			break;
+		}
+	return (pos);
+}
+
+/*
+ * Most bytes of a head change nothing: those of targets, names and hosts, and
+ * of values that are not judged.  END is where the bytes, or what they may be,
+ * end.
+ */
+static uint32_t
+skip_run(struct http_parser *p, const char *head, uint32_t end)
+{
+	uint32_t	 pos = p->pos;
+
+	switch (p->state) {
+	case HTTP_S_PATH:
+	case HTTP_S_QUERY:
+	case HTTP_S_VERSION:
+		return (http_line_skip(p, head, end));
+	case HTTP_S_NAME:
+		while (pos < end && http_istoken((unsigned char)head[pos]))
+			pos++;
+		return (pos);
+	case HTTP_S_VALUE:
+		if (p->field == F_OTHER)
+			return (skip_value(&p->headers[p->nheaders].value,
+			    head, pos, end));
+		if (p->field == F_HOST)
+			return (skip_host(p, head, end));
+		return (pos);
+	default:
+		return (pos);
+	}
 }
 
 enum http_result
@@ -347,7 +401,7 @@ http_head(struct http_parser *p, const char *head, size_t len)
 	if (p->state == HTTP_S_FAILED)
 		return (HTTP_ERROR);
 	while (p->state < HTTP_S_LENGTH) {
-		skip_run(p, head, end);
+		p->pos = skip_run(p, head, end);
 		if (p->pos >= p->maxhead)
 			return (too_large(p));
 		if (p->pos >= len)

@@ -1,17 +1,27 @@
 /*
  * Characters of HTTP, and the small grammars that are fed byte by byte.
  */
-#include <string.h>
-#include <strings.h>
-
 #include "http_parse.h"
 
+#define TARGET	(HTTP_PATH | HTTP_QUERY)
+#define TOKEN	(HTTP_TOKEN | TARGET)
+#define HOST	(HTTP_REGNAME | TARGET)
+#define BOTH	(TOKEN | HOST)
+
 /*
- * unreserved and sub-delims of RFC 3986, but no comma: no host has one, and
- * two Host lines that somebody has joined do.
+ * tchar of RFC 9110, unreserved and sub-delims of RFC 3986 for a host, but no
+ * comma: no host has one, and two Host lines that somebody has joined do.
  */
-static const struct http_set regname = {
-	0x2bff6fd200000000ULL, 0x47fffffe87fffffeULL
+const uint8_t	 http_class[256] = {
+	['A' ... 'Z'] = BOTH, ['a' ... 'z'] = BOTH, ['0' ... '9'] = BOTH,
+	['!'] = BOTH, ['"'] = TARGET, ['#'] = HTTP_TOKEN, ['$'] = BOTH,
+	['%'] = TOKEN, ['&'] = BOTH, ['\''] = BOTH, ['('] = HOST, [')'] = HOST,
+	['*'] = BOTH, ['+'] = BOTH, [','] = TARGET, ['-'] = BOTH, ['.'] = BOTH,
+	['/'] = TARGET, [':'] = TARGET, [';'] = HOST, ['<'] = TARGET,
+	['='] = HOST, ['>'] = TARGET, ['?'] = HTTP_QUERY, ['@'] = TARGET,
+	['['] = TARGET, ['\\'] = TARGET, [']'] = TARGET, ['^'] = TOKEN,
+	['_'] = BOTH, ['`'] = TOKEN, ['{'] = TARGET, ['|'] = TOKEN,
+	['}'] = TARGET, ['~'] = BOTH
 };
 
 int
@@ -31,13 +41,6 @@ http_newline(struct http_parser *p, unsigned char c, int next)
 		return (http_fail(p, 400, "CR without LF"));
 	p->state = next;
 	return (0);
-}
-
-int
-http_span_is(const char *head, const struct http_span *span, const char *s)
-{
-	return (strlen(s) == span->len &&
-	    strncasecmp(head + span->off, s, span->len) == 0);
 }
 
 int
@@ -70,7 +73,7 @@ http_host_byte(int *state, unsigned char c)
 			*state = HTTP_HOST_PCT;
 		else if (c == ':')
 			*state = HTTP_HOST_COLON;
-		else if (!http_in_set(&regname, c))
+		else if (!http_isregname(c))
 			return (-1);
 		return (0);
 	case HTTP_HOST_PCT:

@@ -200,6 +200,46 @@ version_byte(struct http_parser *p, unsigned char c)
 	return (0);
 }
 
+/* The version that nearly everybody speaks. */
+static uint32_t
+version_skip(struct http_parser *p, const char *head, uint32_t end)
+{
+	static const char	 version[] = "HTTP/1.1";
+	uint32_t		 len = sizeof(version) - 1;
+
+	if (p->sub != 0 || p->pos + len > end ||
+	    memcmp(head + p->pos, version, len) != 0)
+		return (p->pos);
+	p->mark = p->minor = 1;
+	p->sub = (int)len;
+	return (p->pos + len);
+}
+
+uint32_t
+http_line_skip(struct http_parser *p, const char *head, uint32_t end)
+{
+	uint32_t	 most = p->method_name.off + p->maxline, pos = p->pos;
+	uint8_t		 class;
+
+	if (end > most)
+		end = most;
+	switch (p->state) {
+	case HTTP_S_PATH:
+		class = HTTP_PATH;
+		break;
+	case HTTP_S_QUERY:
+		class = HTTP_QUERY;
+		break;
+	case HTTP_S_VERSION:
+		return (version_skip(p, head, end));
+	default:
+		return (pos);
+	}
+	while (pos < end && http_class[(unsigned char)head[pos]] & class)
+		pos++;
+	return (pos);
+}
+
 int
 http_line_byte(struct http_parser *p, const char *head, unsigned char c)
 {

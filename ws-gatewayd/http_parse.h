@@ -6,6 +6,9 @@
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H
 
+#include <string.h>
+#include <strings.h>
+
 #include "http.h"
 
 /* The order counts: see http_head() and http_body(). */
@@ -78,27 +81,24 @@ enum http_ext {
 	HTTP_EXT_MAX
 };
 
-/* A bit for each of the characters 0 to 127. */
-struct http_set {
-	uint64_t	 low;
-	uint64_t	 high;
-};
+/* What a byte may be part of; one byte may be of several kinds. */
+extern const uint8_t	 http_class[256];
 
-static inline int
-http_in_set(const struct http_set *s, unsigned char c)
-{
-	return (c < 128 && ((c < 64 ? s->low : s->high) >> (c & 63) & 1));
-}
+#define HTTP_TOKEN	0x01		/* tchar, RFC 9110, 5.6.2 */
+#define HTTP_REGNAME	0x02		/* of a host's name */
+#define HTTP_PATH	0x04		/* nothing changes within a path, */
+#define HTTP_QUERY	0x08		/* a query */
 
-/* tchar: letters, digits and !#$%&'*+-.^_`|~ */
 static inline int
 http_istoken(unsigned char c)
 {
-	static const struct http_set	 token = {
-		0x03ff6cfa00000000ULL, 0x57ffffffc7fffffeULL
-	};
+	return (http_class[c] & HTTP_TOKEN);
+}
 
-	return (http_in_set(&token, c));
+static inline int
+http_isregname(unsigned char c)
+{
+	return (http_class[c] & HTTP_REGNAME);
 }
 
 /* SP or HTAB */
@@ -122,6 +122,14 @@ http_lower(unsigned char c)
 	return (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
+/* Whether it is that name, in any case. */
+static inline int
+http_span_is(const char *head, const struct http_span *span, const char *name)
+{
+	return (strlen(name) == span->len &&
+	    strncasecmp(head + span->off, name, span->len) == 0);
+}
+
 /* Put the parser into its error state, for good.  Returns -1. */
 int		 http_fail(struct http_parser *, int status, const char *);
 
@@ -132,9 +140,9 @@ int		 http_line_byte(struct http_parser *, const char *,
 /* After CR: only LF may follow. */
 int		 http_newline(struct http_parser *, unsigned char, int next);
 
-/* Whether it is that name, in any case. */
-int		 http_span_is(const char *, const struct http_span *,
-		    const char *);
+/* Past what of the request line changes nothing, END at most. */
+uint32_t	 http_line_skip(struct http_parser *, const char *,
+		    uint32_t end);
 
 int		 http_hexdigit(unsigned char);	/* its value, or -1 */
 

@@ -8,9 +8,7 @@
 
 #include "json.h"
 #include "utf8.h"
-
-#define ONES		0x0101010101010101ULL
-#define TOPS		0x8080808080808080ULL
+#include "word.h"
 
 struct scan {
 	const char	*text;
@@ -145,32 +143,28 @@ escape(struct scan *s)
 	return (0);
 }
 
-/*
- * Whether a word has a quote, a backslash or a control character in it: a byte
- * under N is one that borrows when N is taken from it, and had no top bit.
- */
-static int
+/* Marks a quote, a backslash and control characters. */
+static uint64_t
 special(uint64_t word)
 {
-	uint64_t	 quote = word ^ ONES * '"';
-	uint64_t	 backslash = word ^ ONES * '\\';
-
-	return ((((word - ONES * 0x20) & ~word) |
-	    ((quote - ONES) & ~quote) |
-	    ((backslash - ONES) & ~backslash)) & TOPS) != 0;
+	return (word_below(word, 0x20) | word_equal(word, '"') |
+	    word_equal(word, '\\'));
 }
 
 /* Skip what stands for itself in a string; returns whether it is ASCII. */
 static int
 plain(struct scan *s)
 {
-	uint64_t	 word, bits = 0;
+	uint64_t	 word, marks, bits = 0;
 	uint8_t		 c;
 
 	while (s->len - s->at >= sizeof(word)) {
-		memcpy(&word, s->text + s->at, sizeof(word));
-		if (special(word))
-			break;
+		word = word_load(s->text + s->at);
+		if ((marks = special(word)) != 0) {
+			bits |= word_head(word, word_first(marks));
+			s->at += word_first(marks);
+			return ((bits & WORD_TOPS) == 0);
+		}
 		bits |= word;
 		s->at += sizeof(word);
 	}
@@ -180,7 +174,7 @@ plain(struct scan *s)
 			break;
 		bits |= c;
 	}
-	return ((bits & TOPS) == 0);
+	return ((bits & WORD_TOPS) == 0);
 }
 
 /* Fail at the byte between FROM and here that is not UTF-8, if there is one. */

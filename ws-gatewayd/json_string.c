@@ -146,6 +146,10 @@ json_is(const struct json_value *v, const char *word)
 	const char	*p = v->raw + 1, *end = v->raw + v->len - 1;
 	uint32_t	 c;
 
+	/* Nearly always it is written as the word is. */
+	if ((size_t)(end - p) == strlen(word) &&
+	    memcmp(p, word, (size_t)(end - p)) == 0)
+		return (1);
 	for (; p < end; word++) {
 		c = *p == '\\' ? unescape(&p) : (uint8_t)*p++;
 		/* An escaped NUL is a character; the word's NUL is its end. */

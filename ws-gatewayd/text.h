@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "log.h"
 
 struct text {
 	char	*buf;
@@ -14,8 +17,22 @@ struct text {
 	size_t	 len;
 };
 
-void	text_bytes(struct text *, const void *, size_t);
-void	text_put(struct text *, const char *);
-void	text_uint(struct text *, uint64_t);
+static inline void
+text_bytes(struct text *t, const void *p, size_t n)
+{
+	if (n > t->size - t->len)
+		fatalx("a text over %zu bytes", t->size);
+	memcpy(t->buf + t->len, p, n);
+	t->len += n;
+}
+
+/* Inline, since the compiler knows how long most texts are. */
+static inline void
+text_put(struct text *t, const char *s)
+{
+	text_bytes(t, s, strlen(s));
+}
+
+void	text_uint(struct text *, uint64_t);	/* in decimal */
 
 #endif /* TEXT_H */

@@ -11,7 +11,6 @@
 #include "hub.h"
 
 #define LOG_MAX		1024		/* broadcasts; a power of two */
-#define SLICE		32		/* connections written to before a poll */
 #define LOOKS		16		/* at who needs nothing, for one write */
 
 /* Broadcasts have numbers that wrap; TAIL is the last that everybody has. */
@@ -118,7 +117,7 @@ int
 broadcast_sweep(void)
 {
 	struct conn	*c, *conns[SLICE];
-	unsigned	 left = SLICE * LOOKS, n = 0;
+	unsigned	 left = output_slice() * LOOKS, n = 0;
 
 	if (bcast.head == bcast.tail)
 		return (0);

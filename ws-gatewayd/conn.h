@@ -180,9 +180,15 @@ int	 conn_send_backlog(struct conn *, struct frame *);
 /* Queue a broadcast; only broadcast.c, who knows the order, may do so. */
 void	 conn_queue(struct conn *, struct frame *);
 /*
- * Write now to each of N connections, for which nothing waits, as many
- * broadcasts as it is behind by and its socket takes.  DONE gets how many are
- * done with: the rest of one that went out in part is queued.
+ * How many connections are written to between two looks at all the others: one
+ * who wants something must not wait long behind a broadcast.  At most SLICE.
+ */
+#define SLICE	128
+unsigned output_slice(void);
+/*
+ * Write now to each of N connections (at most SLICE), for which nothing waits,
+ * as many broadcasts as it is behind by and its socket takes.  DONE gets how
+ * many are done with: the rest of one that went out in part is queued.
  */
 void	 conn_write_many(struct conn **, uint32_t *done, unsigned n);
 /* Write now what the socket takes. */

@@ -28,7 +28,7 @@
 #include "uring.h"
 #include "watch.h"
 
-#define SLICE		URING_MAX	/* connections written before a poll */
+#define SLICE_PLAIN	64		/* a call for each of them */
 #define MAXIOV		64		/* frames in one call */
 #define RING_MIN	4
 #define RING_MAX	32768		/* frames that may wait, beside backlog */
@@ -39,8 +39,8 @@ static int		 awake;
 
 /* io_uring, if there is one and it is to be used; what is sent through it. */
 static int		 use_ring;
-static struct uring_op	 ops[URING_MAX];
-static struct iovec	 ops_iov[URING_MAX][MAXIOV];
+static struct uring_op	 ops[SLICE];
+static struct iovec	 ops_iov[SLICE][MAXIOV];
 
 static void	output_end_turn(evutil_socket_t, short, void *);
 static void	output_flush_many(struct conn **, unsigned);
@@ -86,9 +86,17 @@ dirty_take(void)
 	return (c);
 }
 
+_Static_assert(SLICE <= URING_MAX, "a slice is one call of the ring");
+
+unsigned
+output_slice(void)
+{
+	return (use_ring ? SLICE : SLICE_PLAIN);
+}
+
 /* Write to those who were first to have work, and look at their bytes again. */
 static void
-output_slice(void)
+output_first(void)
 {
 	static struct conn	*all[SLICE], *out[SLICE];
 	struct conn		*c;
@@ -116,7 +124,7 @@ output_end_turn(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 
 	awake = 0;
-	output_slice();
+	output_first();
 	more = broadcast_sweep();
 	lookup_flush();
 	conn_reap();

@@ -1,6 +1,7 @@
 """What "make bench-full" adds: parts with a TITLE, measure(kinds, rounds) ->
 what goes into the JSON, and tables(that) -> [(caption, head, rows)]."""
 import part_costs
+import part_deflate
 import part_growth
 import part_large
 import part_latency
@@ -18,6 +19,7 @@ PARTS = {
     "life": part_life,
     "costs": part_costs,
     "large": part_large,
+    "deflate": part_deflate,
 }
 
 

@@ -44,7 +44,7 @@ client_connect(struct client *c)
 	    "Sec-WebSocket-Version: 13\r\n%s\r\n", path, o.host, o.port,
 	    o.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" :
 	    "");
-	c->fd = tcp_connect(o.src, c->id / PER_SOURCE, c, c->id < o.targets);
+	c->fd = tcp_connect(o.src, c->id / PER_SOURCE, c);
 	npending++;
 	if (send_now(c->fd, req, (size_t)n) != n)
 		client_close(c);

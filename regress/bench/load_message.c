@@ -2,7 +2,8 @@
  * Which messages are under way, and who has them.  Each carries a marker
  * ~SSSSSSSSTTTTTTTTTTTTTTTT (sequence number and the time of sending in ns,
  * hexadecimal) inside the payload object, so that a server may encode the JSON
- * around it anew.
+ * around it anew.  Messages to one have another sign in front: they and the
+ * broadcasts of another wsload are told apart by it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,12 @@ to_everyone(void)
 	return (mode == FANOUT || mode == LIFE);
 }
 
+static char
+sign(void)
+{
+	return (mode == UNICAST ? '^' : '~');
+}
+
 void
 messages_setup(void)
 {
@@ -52,10 +59,9 @@ messages_setup(void)
 		x ^= x << 17;
 		messages[i].missing = to_everyone() ? o.conns : 1;
 		if (mode == UNICAST)
-			messages[i].target = (uint32_t)(x %
-			    (o.targets != 0 ? o.targets : o.conns));
+			messages[i].target = o.first + (uint32_t)(x % o.conns);
 		else if (mode == ECHOES)
-			messages[i].target = i % o.conns;
+			messages[i].target = o.first + i % o.conns;
 	}
 }
 
@@ -88,7 +94,7 @@ message_payload(char *p, uint32_t seq, uint64_t ts)
 {
 	size_t	 n, pad = 0;
 
-	n = (size_t)sprintf(p, "{\"a\":\"~%08x%016jx\",\"p\":\"", seq,
+	n = (size_t)sprintf(p, "{\"a\":\"%c%08x%016jx\",\"p\":\"", sign(), seq,
 	    (uintmax_t)ts);
 	if (o.payload > n + 2)
 		pad = o.payload - n - 2;
@@ -158,7 +164,7 @@ message_marker(const char *p, size_t n, uint32_t *seq, uint64_t *ts)
 {
 	const char	*q;
 
-	q = memchr(p, '~', n);
+	q = memchr(p, sign(), n);
 	if (q == NULL || (size_t)(p + n - q) < MARKER)
 		return (0);
 	*seq = (uint32_t)get_hex(q + 1, 8);
@@ -185,7 +191,7 @@ message_delivered(struct client *c, uint32_t seq, uint64_t ts, uint64_t now)
 
 	if (!to_everyone() && m->target != c->id)
 		count.misrouted++;
-	word = &seen[(to_everyone() ? c->id * seen_words : 0) + seq / 64];
+	word = &seen[(to_everyone() ? (uint64_t)(c - clients) * seen_words : 0) + seq / 64];
 	if (*word & bit) {
 		count.dups++;
 		return;

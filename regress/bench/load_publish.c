@@ -1,6 +1,5 @@
 /*
- * HTTP publishers, and the noise: broadcasts on a connection of its own, sent
- * beside what is measured.
+ * HTTP publishers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,12 +12,6 @@
 static uint32_t	 depth;			/* requests of one connection */
 static char	 pay[MAX_PAYLOAD + 64], body[MAX_PAYLOAD + 4096];
 
-static char	*noise;
-static size_t	 nnoise;
-static int	 noise_fd = -1;
-static uint64_t	 noise_due;
-static int	 noise_waits;		/* for the answer to the last one */
-
 void
 pub_setup(void)
 {
@@ -28,7 +21,7 @@ pub_setup(void)
 		depth = (o.inflight + o.pubs - 1) / o.pubs;
 	for (i = 0; i < o.pubs; i++) {
 		pubs[i].fifo = zalloc(depth, sizeof(uint32_t));
-		pubs[i].fd = tcp_connect("127.0.0.1", 0, &pubs[i], 1);
+		pubs[i].fd = tcp_connect("127.0.0.1", 0, &pubs[i]);
 	}
 }
 
@@ -48,7 +41,7 @@ reset(struct pub *p)
 		on_response(p, 0);
 	close(p->fd);
 	p->nout = p->nin = 0;
-	p->fd = tcp_connect("127.0.0.1", 0, p, 1);
+	p->fd = tcp_connect("127.0.0.1", 0, p);
 }
 
 void
@@ -150,60 +143,4 @@ pub_message(uint32_t seq, uint64_t ts)
 	p->nout = (size_t)(request(p->out + p->nout, o.pub,
 	    message_target(seq), nbody) - p->out);
 	p->fifo[p->tail++ % depth] = seq;
-}
-
-void
-noise_setup(void)
-{
-	size_t	 n;
-
-	if (o.noise <= 0)
-		return;
-	n = (size_t)sprintf(body, "{\"event\":\"n\",\"payload\":\"");
-	memset(body + n, 'x', o.payload);
-	n += o.payload;
-	n += (size_t)sprintf(body + n, "\"}");
-	noise = zalloc(1, n + strlen(o.noise_pub) + strlen(o.header) + 512);
-	nnoise = (size_t)(request(noise, o.noise_pub, 0, n) - noise);
-	noise_fd = tcp_connect("127.0.0.1", 0, &noise_fd, 1);
-	noise_due = now_ns();
-}
-
-/*
- * Broadcasts once more when it is time; a beat that the server can't keep up
- * with is left out.
- */
-void
-noise_run(void)
-{
-	if (noise_fd == -1 || now_ns() < noise_due)
-		return;
-	noise_due += (uint64_t)(o.noise * 1e9);
-	if (noise_waits) {
-		count.noise_late++;
-		return;
-	}
-	if (send_now(noise_fd, noise, nnoise) != (ssize_t)nnoise)
-		die("the noise can't be sent");
-	noise_waits = 1;
-	count.noise++;
-}
-
-int
-noise_is(const void *who)
-{
-	return (who == &noise_fd);
-}
-
-/* Whether it was taken is seen by its frames. */
-void
-noise_read(void)
-{
-	char	 in[4096];
-	ssize_t	 n;
-
-	if ((n = recv_now(noise_fd, in, sizeof(in))) < 0)
-		die("the server closed the connection of the noise");
-	if (n > 0)
-		noise_waits = 0;
 }

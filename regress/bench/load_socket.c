@@ -1,8 +1,5 @@
 /*
- * Sockets, and the loop that reads them.  With o.targets, the clients that are
- * measured and the publishers are watched apart and looked at between a few
- * others: else their latency would be that of the load generator, which has
- * thousands of frames to read after a broadcast.
+ * Sockets, and the loop that reads them.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,14 +9,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <time.h>
 
 #include "wsload.h"
 
 #define EVENTS	512
-#define BETWEEN	16			/* others, from one look to the next */
 
-int		 ep = -1;
-static int	 ep_first = -1;
+int	 ep = -1;
 
 static struct sockaddr_in
 address(const char *host, uint32_t port)
@@ -35,34 +31,17 @@ address(const char *host, uint32_t port)
 	return (a);
 }
 
-static void
-watch(int fd, void *who, int first)
-{
-	struct epoll_event	 ev;
-
-	memset(&ev, 0, sizeof(ev));
-	ev.events = EPOLLIN;
-	if (first && o.targets != 0 && ep_first == -1) {
-		if ((ep_first = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
-		    epoll_ctl(ep, EPOLL_CTL_ADD, ep_first, &ev) == -1)
-			die("epoll: %s", strerror(errno));
-	}
-	ev.data.ptr = who;
-	if (epoll_ctl(first && o.targets != 0 ? ep_first : ep, EPOLL_CTL_ADD,
-	    fd, &ev) == -1)
-		die("epoll: %s", strerror(errno));
-}
-
 /*
  * Connects (on loopback that returns at once unless the backlog is full) from
  * the given source: one address has only 28k ports.  The socket stays blocking;
  * all later calls pass MSG_DONTWAIT.
  */
 int
-tcp_connect(const char *src, uint32_t offset, void *who, int first)
+tcp_connect(const char *src, uint32_t offset, void *who)
 {
 	struct sockaddr_in	 to = address(o.host, o.port);
 	struct sockaddr_in	 from = address(src, 0);
+	struct epoll_event	 ev;
 	int			 one = 1, fd;
 
 	from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) + offset);
@@ -73,7 +52,10 @@ tcp_connect(const char *src, uint32_t offset, void *who, int first)
 	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == -1 ||
 	    connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1)
 		die("connect: %s", strerror(errno));
-	watch(fd, who, first);
+	ev.events = EPOLLIN;
+	ev.data.ptr = who;
+	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == -1)
+		die("epoll: %s", strerror(errno));
 	return (fd);
 }
 
@@ -103,40 +85,25 @@ readable(void *who)
 	struct client	*c = who;
 	struct pub	*p = who;
 
-	if (noise_is(who))
-		noise_read();
-	else if (p >= pubs && p < pubs + o.pubs)
+	if (p >= pubs && p < pubs + o.pubs)
 		pub_read(p);
 	else if (c->state != CLIENT_CLOSED)
 		client_read(c);
 }
 
-static void
-look_at_first(void)
-{
-	struct epoll_event	 ev[64];
-	int			 i, n;
-
-	if (ep_first == -1)
-		return;
-	n = epoll_wait(ep_first, ev, 64, 0);
-	for (i = 0; i < n; i++)
-		readable(ev[i].data.ptr);
-	pub_flush_all();
-}
-
-/* Reads what there is, after waiting for at most so long. */
+/* Reads what there is, after waiting for at most so many nanoseconds. */
 void
-turn(int timeout_ms)
+turn(uint64_t ns)
 {
 	struct epoll_event	 ev[EVENTS];
+	struct timespec		 limit = { 0, 0 };
 	int			 i, n;
 
-	n = epoll_wait(ep, ev, EVENTS, o.spin ? 0 : timeout_ms);
-	for (i = 0; i < n; i++) {
-		if (i % BETWEEN == 0)
-			look_at_first();
-		if (ev[i].data.ptr != NULL)
-			readable(ev[i].data.ptr);
+	if (!o.spin) {
+		limit.tv_sec = (time_t)(ns / 1000000000u);
+		limit.tv_nsec = (long)(ns % 1000000000u);
 	}
+	n = epoll_pwait2(ep, ev, EVENTS, &limit, NULL);
+	for (i = 0; i < n; i++)
+		readable(ev[i].data.ptr);
 }

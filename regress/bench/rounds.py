@@ -43,6 +43,12 @@ def attempt(server, scenario, **more):
         return None
 
 
+def afresh(kind, scenario):
+    """An attempt on a server of its own, whose memory is still to be got."""
+    with Servers([kind]) as running:
+        return attempt(running[kind.name], scenario)
+
+
 def run(scenarios, kinds, rounds, deadline=None):
     """{scenario: {server: [result or None for each round]}}.  A round that
     would not end before the deadline, going by the longest so far, is left
@@ -60,11 +66,12 @@ def run(scenarios, kinds, rounds, deadline=None):
                     say("no time for: " + scenario["title"])
                     continue
                 say("round %d: %s" % (turn + 1, scenario["title"]))
-                for name, server in servers.items():
-                    if name in scenario.get("without", ()):
+                for kind in kinds:
+                    if kind.name in scenario.get("without", ()):
                         continue
-                    seen[scenario["name"]].setdefault(name, []).append(
-                        attempt(server, scenario))
+                    seen[scenario["name"]].setdefault(kind.name, []).append(
+                        afresh(kind, scenario) if scenario.get("fresh")
+                        else attempt(servers[kind.name], scenario))
         longest = max(longest, time.monotonic() - begun)
     return seen
 

@@ -20,11 +20,11 @@ def publish(name, title, seconds=1.5, **options):
                         "warmup": 1000, "inflight": 64, **options}}
 
 
-def handshakes(clients):
-    return {"name": "handshakes", "title": "handshakes", "kind": "connect",
+def handshakes(clients, name="handshakes", title="handshakes", **more):
+    return {"name": name, "title": title, "kind": "connect",
             "mode": "idle", "key": "handshakes_per_cpu_s",
             "without": NOT_BATCHED,
-            "options": {"conns": clients, "hold": 0.1}}
+            "options": {"conns": clients, "hold": 0.1}, **more}
 
 
 def quick(clients=1000, many=10000, seconds=1.5):
@@ -43,5 +43,7 @@ def quick(clients=1000, many=10000, seconds=1.5):
                 seconds, conns=clients),
         publish("pipelined", "the same, pipelined on one connection",
                 seconds, conns=clients, pub_conns=1),
-        handshakes(many),
+        handshakes(many, "herd", "handshakes, a server just started",
+                   fresh=True),
+        handshakes(many, title="handshakes, as many as there were before"),
     ]

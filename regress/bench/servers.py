@@ -125,6 +125,8 @@ class Nchan(Peer):
         "connect": ["--path", "/sub/all"],
     }
 
+    conf = (HERE / "peers" / "nchan.conf").read_text()
+
     @staticmethod
     def nginx():
         return shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") \
@@ -144,7 +146,7 @@ class Nchan(Peer):
         return None
 
     def command(self):
-        text = (HERE / "peers" / "nchan.conf").read_text()
+        text = self.conf
         user = "user nobody nogroup;" if os.getuid() == 0 else ""
         for name, value in {
                 "MODULE": self.module(), "DIR": self.dir, "USER": user,

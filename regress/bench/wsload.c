@@ -4,6 +4,7 @@
  * run ends by itself.  This file has the options and the modes.
  */
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 
 struct options o = {
 	.host = "127.0.0.1", .port = 8080, .path = "/ws?token=p%d",
-	.src = "127.0.0.2", .label = "-", .noise_pub = "/broadcast",
+	.src = "127.0.0.2", .label = "-",
 	.ramp = 256, .conns = 100, .msgs = 1000, .inflight = 1, .payload = 128,
 	.hold = 2, .stall = 2, .timeout = 120
 };
@@ -37,8 +38,7 @@ static const struct {
 	{ "pid", 'u', &o.pid }, { "hold", 'd', &o.hold },
 	{ "settle", 'd', &o.settle }, { "stall", 'd', &o.stall },
 	{ "timeout", 'd', &o.timeout }, { "label", 's', &o.label },
-	{ "targets", 'u', &o.targets }, { "noise", 'd', &o.noise },
-	{ "noise-pub", 's', &o.noise_pub },
+	{ "first", 'u', &o.first }, { "announce", 'f', &o.announce },
 	{ "spin", 'f', &o.spin }, { "json", 'f', &o.json },
 	{ "deflate", 'f', &o.deflate }, { "text", 'f', &o.text },
 	{ "core", 'u', &o.core }
@@ -84,7 +84,7 @@ ramp_up(void)
 			client_connect(&clients[next++]);
 		if (nfailed >= 100 && nopen == 0)
 			die("100 handshakes failed and none succeeded");
-		turn(100);
+		turn(100 * MS);
 	}
 	return (since(start));
 }
@@ -98,6 +98,17 @@ due(uint64_t start, uint32_t seq)
 	return (start + (uint64_t)(seq * 1e9 / o.rate));
 }
 
+/* How long to sleep: on a schedule until the next message, at most. */
+static uint64_t
+pause_ns(uint64_t next)
+{
+	uint64_t	 now = now_ns();
+
+	if (o.rate <= 0 || next > now + 100 * MS)
+		return (100 * MS);
+	return (next > now ? next - now : 0);
+}
+
 /* Sends the messages up to number end and waits until each has settled. */
 static uint32_t
 run_messages(uint32_t end, double seconds)
@@ -105,23 +116,27 @@ run_messages(uint32_t end, double seconds)
 	static char	 pay[MAX_PAYLOAD + 64];
 	uint64_t	 start = now_ns(), moved_at = start, moved = 0, ts;
 	uint32_t	 first = messages_begun(), seq;
+	int		 busy;
 
 	count.last = start;
 	while (messages_settled() < end) {
 		if (seconds > 0 && since(start) >= seconds)
 			end = messages_begun();
+		busy = 0;
 		while ((ts = due(start, messages_begun() - first)) <=
-		    now_ns() && message_next(end, &seq)) {
-			if (mode == ECHOES)
-				client_send(&clients[message_target(seq)], 1,
-				    pay, message_payload(pay, seq, ts));
+		    now_ns() && !busy) {
+			if (!message_next(end, &seq))
+				busy = 1;
+			else if (mode == ECHOES)
+				client_send(&clients[message_target(seq) -
+				    o.first], 1, pay,
+				    message_payload(pay, seq, ts));
 			else
 				pub_message(seq, ts);
 		}
-		noise_run();
 		pub_flush_all();
-		/* A schedule is kept by polling. */
-		turn(messages_settled() >= end || o.rate > 0 ? 0 : 100);
+		turn(messages_settled() >= end ? 0 : busy ? 100 * MS :
+		    pause_ns(ts));
 		if (moved != count.last + count.responses) {
 			moved = count.last + count.responses;
 			moved_at = now_ns();
@@ -135,21 +150,6 @@ run_messages(uint32_t end, double seconds)
 		}
 	}
 	return (messages_begun() - first);
-}
-
-/* The broadcasts beside may still be under way. */
-static void
-await_noise(void)
-{
-	uint64_t	 seen = 0, at = now_ns();
-
-	while (count.others < count.noise * nopen && since(at) < o.stall) {
-		if (seen != count.others) {
-			seen = count.others;
-			at = now_ns();
-		}
-		turn(10);
-	}
 }
 
 static void
@@ -176,14 +176,12 @@ run_load(void)
 	if (o.warmup != 0) {
 		measured = o.warmup;
 		run_messages(o.warmup, 0);
-		await_noise();
 		memset(&count, 0, sizeof(count));
 	}
 	a = usage_now(1);
 	start = now_ns();
 	total = run_messages(o.warmup + o.msgs, o.seconds);
 	secs = count.last > start ? (double)(count.last - start) / 1e9 : 1e-9;
-	await_noise();
 	b = usage_now(1);
 	want = (uint64_t)total * (to_everyone() ? o.conns : 1);
 	report(" msgs=%u payload=%u inflight=%u pub_conns=%u secs=%.3f "
@@ -200,10 +198,6 @@ run_load(void)
 	    (uintmax_t)count.misrouted, (uintmax_t)count.others,
 	    (uintmax_t)count.pub_err, (uintmax_t)count.stalls, nclosed,
 	    (uintmax_t)count.bytes);
-	if (o.noise > 0)
-		report(" noise=%ju noise_late=%ju noise_lost=%jd",
-		    (uintmax_t)count.noise, (uintmax_t)count.noise_late,
-		    (intmax_t)(count.noise * nopen - count.others));
 	/* "before" is with all clients connected. */
 	report(" srv_rss_mib=%.1f srv_high_before_mib=%.1f srv_high_mib=%.1f"
 	    " srv_priv_mib=%.1f", b.rss / 1048576, a.high / 1048576,
@@ -219,7 +213,7 @@ run_idle(const struct usage *a, double t)
 	uint32_t	 i;
 
 	while (since(start) < o.hold)
-		turn(50);
+		turn(50 * MS);
 	c = usage_now(1);
 	report(" handshakes_per_s=%.0f", nopen / t);
 	report_cpu(a, &b, t, nopen, "handshakes");
@@ -263,7 +257,7 @@ ask_everyone(int opcode, const char *data, size_t len, const uint64_t *answers)
 			moved = *answers;
 			moved_at = now_ns();
 		}
-		turn(100);
+		turn(100 * MS);
 	}
 	return (since(start));
 }
@@ -326,8 +320,6 @@ check_options(void)
 		die("conns, msgs, inflight and ramp must be positive");
 	if (o.payload > (mode == ECHOES ? 60000 : MAX_PAYLOAD))
 		die("the payload is too large");
-	if (o.targets > o.conns)
-		die("more targets than clients");
 	if (mode == IDLE || mode == ECHOES)
 		o.pubs = 0;
 	else if (o.pubs == 0 || o.pubs > o.inflight)
@@ -363,15 +355,18 @@ main(int argc, char *argv[])
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
 	}
+	prctl(PR_SET_TIMERSLACK, 1);	/* schedules are kept by sleeping */
 	ep = epoll_create1(EPOLL_CLOEXEC);
 	clients = zalloc(o.conns, sizeof(*clients));
 	pubs = zalloc(o.pubs, sizeof(*pubs));
 	for (i = 0; i < o.conns; i++)
-		clients[i].id = i;
+		clients[i].id = o.first + i;
 	before = usage_now(1);
 	t = ramp_up();
 	if (nopen < o.conns && mode != IDLE)
 		die("only %u of %u clients connected", nopen, o.conns);
+	if (o.announce)
+		fprintf(stderr, "open\n");
 	report("label=%s mode=%s conns=%u failed=%u", o.label, modes[mode],
 	    nopen, nfailed);
 	if (mode == IDLE)
@@ -379,7 +374,6 @@ main(int argc, char *argv[])
 	else {
 		messages_setup();
 		pub_setup();
-		noise_setup();
 		if (mode == LIFE)
 			run_life(t);
 		else

@@ -12,15 +12,16 @@
 #define READ_BUFFER	(1 << 20)	/* one, shared by all clients */
 #define MAX_PAYLOAD	(8 << 20)
 #define HIST_BINS	(64 * 64)
+#define MS		1000000u	/* in nanoseconds */
 
 enum mode { FANOUT, UNICAST, IDLE, ECHOES, LIFE };
 enum client_state { CLIENT_UPGRADING, CLIENT_OPEN, CLIENT_CLOSED };
 
 struct options {
-	const char	*host, *path, *pub, *body, *label, *src, *noise_pub;
+	const char	*host, *path, *pub, *body, *label, *src;
 	uint32_t	 port, pid, ramp, conns, msgs, warmup, inflight, pubs;
-	uint32_t	 payload, core, json, spin, targets, deflate, text;
-	double		 seconds, hold, settle, stall, timeout, rate, noise;
+	uint32_t	 payload, core, json, spin, first, announce, deflate, text;
+	double		 seconds, hold, settle, stall, timeout, rate;
 	char		 header[2048];
 };
 
@@ -63,7 +64,7 @@ struct usage {
 struct counters {
 	uint64_t	 frames, dups, reorders, misrouted, others, pub_err;
 	uint64_t	 stalls, responses, pongs, clean, last;
-	uint64_t	 noise, noise_late, bytes;
+	uint64_t	 bytes;
 };
 
 extern struct options	 o;
@@ -115,10 +116,10 @@ uint32_t messages_under_way(void);
 void	 messages_give_up(void);
 
 /* load_socket.c */
-int	 tcp_connect(const char *, uint32_t, void *, int);
+int	 tcp_connect(const char *, uint32_t, void *);
 ssize_t	 send_now(int, const void *, size_t);
 ssize_t	 recv_now(int, void *, size_t);
-void	 turn(int);
+void	 turn(uint64_t);
 
 /* load_client.c */
 void	 client_connect(struct client *);
@@ -132,9 +133,5 @@ void	 pub_message(uint32_t, uint64_t);
 void	 pub_flush_all(void);
 void	 pub_read(struct pub *);
 void	 pub_reset_waiting(void);
-void	 noise_setup(void);
-void	 noise_run(void);
-int	 noise_is(const void *);
-void	 noise_read(void);
 
 #endif

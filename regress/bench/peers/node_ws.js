@@ -4,7 +4,9 @@ const http = require('http');
 const { WebSocketServer } = require('ws');
 
 const players = new Map();
-const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+const wss = new WebSocketServer({ noServer: true,
+	perMessageDeflate: process.argv[3] === 'deflate' &&
+	    { serverNoContextTakeover: true } });
 
 function encode(message) {
 	return JSON.stringify({ event: message.event, payload: message.payload });

@@ -8,6 +8,7 @@ import part_latency
 import part_life
 import part_memory
 import part_tail
+import part_tls
 import rounds
 import table
 
@@ -20,6 +21,7 @@ PARTS = {
     "costs": part_costs,
     "large": part_large,
     "deflate": part_deflate,
+    "tls": part_tls,
 }
 
 

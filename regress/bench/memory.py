@@ -4,22 +4,23 @@ import load
 from rounds import say
 
 
-def idle(kind, clients, hold):
+def idle(kind, clients, hold, options):
     server = kind().start()
     try:
-        return load.run(server, "connect", "idle", conns=clients, hold=hold)
+        return load.run(server, "connect", "idle", conns=clients, hold=hold,
+                        **options)
     finally:
         server.stop()
 
 
-def by_count(kind, counts, hold=1.5):
+def by_count(kind, counts, hold=1.5, **options):
     """[result for each count], read after so many seconds; ends at the first
     that can't be had."""
     seen = []
     for clients in counts:
         say("memory: %s, %d clients" % (kind.name, clients))
         try:
-            seen.append(idle(kind, clients, hold))
+            seen.append(idle(kind, clients, hold, options))
         except load.Lost as e:
             say("  no figure: %s" % e)
             break

@@ -1,5 +1,6 @@
 """Broadcasts of 2 KiB of JSON, as they are and by permessage-deflate: what it
 saves on the wire and what it costs in CPU."""
+import memory
 import pick
 import rounds
 import scenarios
@@ -33,7 +34,10 @@ def measure(kinds, n_rounds):
     specs = [scenarios.broadcast("plain", "2 KiB", CLIENTS, **text),
              scenarios.broadcast("deflate", "2 KiB, compressed", CLIENTS,
                                  deflate=True, **text)]
-    return rounds.run(specs, kinds, n_rounds)
+    counts = pick.counts(2000, limit=18000)
+    return {"runs": rounds.run(specs, kinds, n_rounds),
+            "idle": [memory.by_count(Ours, counts, **more)
+                     for more in ({}, {"deflate": True})]}
 
 
 def size(results):
@@ -44,8 +48,8 @@ def size(results):
 
 def tables(result):
     body = []
-    for name, plain in result["plain"].items():
-        packed = result["deflate"].get(name)
+    for name, plain in result["runs"]["plain"].items():
+        packed = result["runs"]["deflate"].get(name)
         sizes = size(plain), size(packed)
         body.append([
             name, *(table.number(n) for n in sizes),
@@ -56,4 +60,7 @@ def tables(result):
     return [("bytes that a client reads for each of them, and deliveries per "
              "second of the server's CPU",
              ["", "bytes, plain", "compressed", "ratio", "deliveries, plain",
-              "compressed", "ratio"], body)]
+              "compressed", "ratio"], body),
+            ("bytes of an idle connection of %s, by slope" % Ours.name,
+             ["plain", "compressed"],
+             [[table.number(memory.slope(seen)) for seen in result["idle"]]])]

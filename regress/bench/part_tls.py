@@ -1,22 +1,26 @@
-"""What TLS costs: tls.py [CONNECTIONS]
-
-Idle WebSockets by TLS, and plain ones, in turn: bytes of private memory of all
-our processes for each, by the slope from a quarter of CONNECTIONS to all of
-them.  And the CPU time of all our processes for a handshake of each, with its
-token; the keys are EC ones (P-256), in a process of their own."""
+"""What TLS costs, beside plain WebSockets in turn: private memory of all our
+processes for an idle connection, by the slope from a quarter of them to all, and
+their CPU time for a handshake with its token.  The keys are EC ones (P-256), in
+a process of their own."""
 import os
 import pathlib
 import resource
+import statistics
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "integration"))
+import machine
+import rounds
+import servers
+
+sys.path.insert(0, str(servers.HERE.parent / "integration"))
 
 import certs                                            # noqa: E402
 from gateway import Folder, Gateway                     # noqa: E402
 from rawws import RawWS                                 # noqa: E402
 
+TITLE = "The cost of TLS"
+CLIENTS = 4000
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -42,7 +46,7 @@ def cpu(g):
     return total / TICK
 
 
-def measure(n, tls):
+def one(n, tls):
     certs.TLS = tls
     certs.plain_client.cache_clear()
     folder = Folder()
@@ -69,16 +73,33 @@ def measure(n, tls):
         folder.remove()
 
 
-def main():
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+def measure(kinds, n_rounds):
+    n = min(CLIENTS, machine.most_clients())
+    before = certs.TLS
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    print("%-8s %18s %26s" % ("", "bytes idle", "CPU us for a handshake"))
-    for _ in range(2):
-        for name, tls in (("plain", None), ("TLS", "1")):
-            size, spent = measure(n, tls)
-            print("%-8s %18d %26.0f" % (name, size, spent * 1e6), flush=True)
+    seen = {"plain": [], "TLS": []}
+    try:
+        for turn in range(n_rounds):
+            for name, tls in (("plain", None), ("TLS", "1")):
+                rounds.say("round %d: tls: %s" % (turn + 1, name))
+                seen[name].append(one(n, tls))
+    finally:
+        certs.TLS = before
+        certs.plain_client.cache_clear()
+    return seen
 
 
-if __name__ == "__main__":
-    main()
+def tables(result):
+    def median(name, which):
+        return statistics.median(r[which] for r in result[name])
+    plain, tls = median("plain", 0), median("TLS", 0)
+    return [("bytes of private memory for an idle connection; CPU time of a "
+             "handshake, all processes counted, the one that signs among them; "
+             "the libraries' share is what a plain connection does not have",
+             ["", "bytes idle", "the libraries' share", "CPU of a handshake, "
+              "microseconds"],
+             [[name, "{:,.0f}".format(median(name, 0)), share,
+               "%.0f" % (median(name, 1) * 1e6)]
+              for name, share in (("plain", "-"), ("TLS", "%.0f %%" % (
+                  100 * (tls - plain) / tls)))])]

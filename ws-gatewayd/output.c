@@ -28,7 +28,7 @@
 #include "uring.h"
 #include "watch.h"
 
-#define SLICE_PLAIN	64		/* a call for each of them */
+#define SLICE_PLAIN	32		/* a call for each of them */
 #define MAXIOV		64		/* frames in one call */
 #define RING_MIN	4
 #define RING_MAX	32768		/* frames that may wait, beside backlog */

@@ -35,10 +35,12 @@ static int
 signer_wait(short events, uint64_t end)
 {
 	struct pollfd	pfd = { .fd = ibuf.fd, .events = events };
-	uint64_t	now = now_ms();
+	uint64_t	now;
 	int		n;
 
 	do {
+		/* Anew each time: signals must not make it longer. */
+		now = now_ms();
 		n = poll(&pfd, 1, now < end ? (int)(end - now) : 0);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
@@ -55,12 +57,16 @@ signer_flush(uint64_t end)
 			fatalx("the keys process is gone");
 		if (imsgbuf_queuelen(&ibuf) == 0)
 			return (1);
-		if (!signer_wait(POLLOUT, end))
+		/* The kernel may say that there is room, and have no memory. */
+		if (!signer_wait(POLLOUT, end) || now_ms() >= end)
 			return (0);
 	}
 }
 
-/* 1: the answer to the last question; 0: time is over. */
+/*
+ * 1: the answer to the last question; 0: time is over.  There can be no other:
+ * nothing is asked while an answer is overdue.
+ */
 static int
 signer_receive(struct key_answer *answer, uint64_t end)
 {
@@ -68,16 +74,19 @@ signer_receive(struct key_answer *answer, uint64_t end)
 	int		 n;
 
 	for (;;) {
-		while ((n = imsgbuf_get(&ibuf, &imsg)) == 1) {
+		if ((n = imsgbuf_get(&ibuf, &imsg)) == 1) {
 			if (imsg_get_type(&imsg) != IMSG_KEYS_SIGNED)
 				fatalx("message %u from the keys process",
 				    imsg_get_type(&imsg));
 			ipc_data(&imsg, answer, sizeof(*answer));
 			imsg_free(&imsg);
-			/* Else it is one that nobody waits for any more. */
-			if (answer->serial == serial)
-				return (1);
+			if (answer->serial != serial)
+				fatalx("the keys process answers what was not "
+				    "asked");
+			return (1);
 		}
+		if (n == -1 && errno == ENOMEM)
+			fatal("an answer of the keys process");
 		if (n == -1)
 			fatalx("the keys process talks nonsense");
 		if (!signer_wait(POLLIN, end))

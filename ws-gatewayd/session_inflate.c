@@ -53,6 +53,7 @@ drain(struct conn *c, struct ws_parser *ws)
 	enum inflate_result	 res;
 	uint64_t		 left;
 	size_t			 n, size;
+	int			 over;
 
 	do {
 		/* The limit may be another than when the message began. */
@@ -60,11 +61,18 @@ drain(struct conn *c, struct ws_parser *ws)
 		left = ws->maxmessage > left ? ws->maxmessage - left : 0;
 		size = left < sizeof(out) ? (size_t)left + 1 : sizeof(out);
 		res = inflater_take(c->inflate, out, size, &n);
-		if (n > left)
-			return (fail(ws, WS_CLOSE_TOO_BIG, "message too big"));
+		over = n > left;
+		if (over)
+			n = (size_t)left;
+		/* Bad text before the limit is bad, however it was cut. */
 		if (n > 0 && inflated(c, ws, n, 0) == -1)
 			return (-1);
-	} while (res == INFLATE_MORE && c->inflate != NULL);
+		/* It went with what came out. */
+		if (c->inflate == NULL)
+			return (0);
+		if (over)
+			return (fail(ws, WS_CLOSE_TOO_BIG, "message too big"));
+	} while (res == INFLATE_MORE);
 
 	switch (res) {
 	case INFLATE_BAD:

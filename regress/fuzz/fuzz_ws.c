@@ -1,7 +1,7 @@
 /*
  * A stream of frames in one piece and the same in small pieces must say the
- * same.  Input: limits of a message and of its fragments, the largest piece,
- * then the stream.
+ * same.  Input: limits of a message and of its fragments, the largest piece
+ * (its top bit: permessage-deflate was negotiated), then the stream.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +12,7 @@
 #include "ws.h"
 
 #define PARAMETERS	3
+#define DEFLATE		0x80
 #define MAXKEPT		(14 + WS_MAXCONTROL)
 
 #define CHECK(x)	do { if (!(x)) abort(); } while (0)
@@ -57,11 +58,16 @@ data(struct record *r, const struct ws_parser *ws)
 {
 	CHECK(ws->opcode == WS_TEXT || ws->opcode == WS_BINARY);
 	append(&r->message, &r->have, ws->data, ws->len);
-	CHECK(r->have <= ws->maxmessage);
+	/* What is compressed may be larger than what comes out of it. */
+	CHECK(!ws->compressed || ws->stream->deflate);
+	CHECK(r->have <= ws->maxmessage + (ws->compressed ?
+	    ws->maxmessage / 8 + 64 : 0));
 	if (!ws->fin)
 		return;
-	CHECK(ws->opcode == WS_BINARY || utf8_ok(r->message, r->have));
-	say(r, WS_EV_DATA, (unsigned int)ws->opcode, 0, r->message, r->have);
+	CHECK(ws->opcode == WS_BINARY || ws->compressed ||
+	    utf8_ok(r->message, r->have));
+	say(r, WS_EV_DATA, (unsigned int)ws->opcode,
+	    (size_t)ws->compressed, r->message, r->have);
 	r->have = 0;
 }
 
@@ -122,6 +128,7 @@ run(struct record *r, const uint8_t *params, const uint8_t *s, size_t len,
 
 	memset(r, 0, sizeof(*r));
 	ws_stream_init(&stream);
+	stream.deflate = (params[2] & DEFLATE) != 0;
 	ws_init(&ws, &stream, (uint64_t)params[0] * params[0], params[1]);
 	while (at < len && rest != -1) {
 		/* Some irregularity, and the same for the same input. */
@@ -160,7 +167,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 		return (0);
 	run(&one, input, input + PARAMETERS, len - PARAMETERS, 0);
 	run(&many, input, input + PARAMETERS, len - PARAMETERS,
-	    1 + (size_t)input[2]);
+	    1 + (size_t)(input[2] & ~DEFLATE));
 	CHECK(one.len == many.len);
 	CHECK(one.len == 0 || memcmp(one.said, many.said, one.len) == 0);
 	CHECK(one.unused == many.unused);

@@ -49,7 +49,7 @@ CTL_OBJS =	ctl_request.o format.o parser.o payload.o print.o print_json.o \
 
 DAEMON_LIBS =	${PLATFORM_LIBS} ${SQLITE_LIBS} ${MYSQL_LIBS} ${TLS_LIBS} \
 		${ZLIB_LIBS}
-KEYS_OBJS =	key_id.o keys.o
+KEYS_OBJS =	key_id.o keys.o ${KEY_MEMORY_OBJS}
 
 DAEMON_OBJS =	${PARENT_OBJS} ${PROC_OBJS} ${ENGINE_OBJS} ${STORE_OBJS} \
 		${KEYS_OBJS}

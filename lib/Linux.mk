@@ -3,6 +3,7 @@
 PLATFORM_OBJS =	imsg.o platform_linux.o procstat_linux.o sandbox_linux.o \
 		sandbox_linux_calls.o ${SANDBOX_EXTRA} control_path_linux.o \
 		uring_linux.o watch_linux.o
+KEY_MEMORY_OBJS = key_memory_linux.o
 SANDBOX_EXTRA =	sandbox_linux_release.o
 
 PLATFORM_CFLAGS != pkg-config --cflags libbsd-overlay libevent_core sqlite3 \

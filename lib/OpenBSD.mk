@@ -4,6 +4,7 @@ PLATFORM_OBJS =	platform_openbsd.o procstat_openbsd.o sandbox_openbsd.o \
 		control_path_openbsd.o uring_openbsd.o watch_openbsd.o
 SANDBOX_EXTRA =
 
+KEY_MEMORY_OBJS = key_memory_openbsd.o
 PLATFORM_CFLAGS = -I/usr/local/include -I/usr/local/include/cjson \
 		-I/usr/local/include/mysql
 PLATFORM_LIBS =	-L/usr/local/lib -levent_core -lutil

@@ -144,13 +144,16 @@ engine_check_tls(void)
 	ipc_send(&proc_parent, IMSG_CONF_TLS_CHECKED, 0, -1, err, strlen(err));
 }
 
-/* One that was refused for another reason may still be there. */
+/* One that was refused for another reason is there until then. */
 static void
 engine_tls_reset(struct imsg *imsg)
 {
 	ipc_data(imsg, &tls_conf, sizeof(tls_conf));
-	if (!confined)
+	if (!confined) {
+		if (tls_conf.key_isolation == 0)
+			key_memory_init();
 		tls_context_init();
+	}
 	tls_context_forget();
 }
 

@@ -258,6 +258,7 @@ parent_dispatch(struct ipc *ipc, struct imsg *imsg)
 		break;
 	case IMSG_CONF_TLS_RESET:
 		keys_forget(&next);
+		explicit_bzero(file, file_len);
 		file_len = 0;
 		break;
 	case IMSG_CONF_TLS_KEY:
@@ -292,5 +293,6 @@ void
 keys_main(void)
 {
 	base = proc_child_init("keys", parent_dispatch);
+	key_memory_init();
 	proc_child_loop(base);
 }

@@ -47,4 +47,10 @@ struct key_answer {
 int	key_id_rsa(const struct rsa_st *, uint8_t id[KEY_ID_LEN]);
 int	key_id_ec(const struct ec_key_st *, uint8_t id[KEY_ID_LEN]);
 
+/*
+ * key_memory_*.c: in a process that holds keys, before it makes any use of
+ * libcrypto: what that frees is wiped.
+ */
+void	key_memory_init(void);
+
 #endif /* KEYS_H */

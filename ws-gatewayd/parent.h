@@ -174,6 +174,8 @@ int	parent_tls_load(const struct conf *, struct tls_items *, char *err,
 void	parent_tls_send(struct parent *, const struct conf *,
 	    struct tls_items *);
 void	parent_tls_forget(struct tls_items *);
+/* It is not to come in force: they forget what was sent. */
+void	parent_tls_reset(struct parent *);
 /* Try them, in a process that has nothing else to do. */
 int	parent_tls_check(const struct conf *, char *err, size_t);
 

@@ -74,6 +74,7 @@ static void
 finish_bad(struct parent *p, const char *text)
 {
 	log_error("configuration not reloaded, the old one is in force");
+	parent_tls_reset(p);
 	finish(p, text);
 }
 

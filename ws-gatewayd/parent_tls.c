@@ -218,6 +218,14 @@ send_items(struct tls_items *items, struct child *c, int isolated)
 			    item->len);
 }
 
+/* A set begins for that child, and what it has of another is no more. */
+static void
+send_reset(struct child *c, const struct conf *conf)
+{
+	ipc_send(&c->ipc, IMSG_CONF_TLS_RESET, 0, -1, &conf->s,
+	    sizeof(conf->s));
+}
+
 void
 parent_tls_send(struct parent *p, const struct conf *conf,
     struct tls_items *items)
@@ -229,14 +237,22 @@ parent_tls_send(struct parent *p, const struct conf *conf,
 		return;
 	/* The engine tries them only when they are there: parent_reload.c. */
 	if (isolated) {
-		ipc_send(&keys->ipc, IMSG_CONF_TLS_RESET, 0, -1, &conf->s,
-		    sizeof(conf->s));
+		send_reset(keys, conf);
 		send_items(items, keys, isolated);
 	}
-	ipc_send(&p->child[PROC_ENGINE]->ipc, IMSG_CONF_TLS_RESET, 0, -1,
-	    &conf->s, sizeof(conf->s));
+	send_reset(p->child[PROC_ENGINE], conf);
 	send_items(items, p->child[PROC_ENGINE], isolated);
 	parent_tls_forget(items);
+}
+
+void
+parent_tls_reset(struct parent *p)
+{
+	if (!p->has_tls)
+		return;
+	if (p->child[PROC_KEYS] != NULL)
+		send_reset(p->child[PROC_KEYS], p->conf);
+	send_reset(p->child[PROC_ENGINE], p->conf);
 }
 
 /* What a running daemon would find out, for -n. */

@@ -38,7 +38,8 @@ enum imsg_type {
 	IMSG_CONF_DATABASE,		/* struct conf_database; store */
 	IMSG_CONF_PROCESS,		/* struct conf_process: whom to become */
 	IMSG_CONF_LISTENER,		/* struct conf_listener; engine */
-	IMSG_CONF_TLS_RESET,		/* struct settings: a new set begins */
+	IMSG_CONF_TLS_RESET,		/* struct settings: a new set begins,
+					   or there is to be none */
 	IMSG_CONF_TLS_BEGIN,		/* struct conf_tls_context; engine */
 	IMSG_CONF_TLS_CA,		/* a piece of a PEM file; engine */
 	IMSG_CONF_TLS_CERT,		/* a piece of a PEM file; engine */

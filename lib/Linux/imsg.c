@@ -380,6 +380,10 @@ imsgbuf_read(struct imsgbuf *imsgbuf)
 		imsgbuf->scan -= imsgbuf->rpos;
 		memmove(imsgbuf->in, imsgbuf->in + imsgbuf->rpos,
 		    imsgbuf->wpos);
+		/* What was got is wiped: so is the place of this. */
+		if (imsgbuf->wpos > 0)
+			explicit_bzero(imsgbuf->in + imsgbuf->wpos,
+			    imsgbuf->rpos);
 		imsgbuf->rpos = 0;
 	}
 	/*
@@ -440,6 +444,9 @@ imsgbuf_get(struct imsgbuf *imsgbuf, struct imsg *imsg)
 		if ((data = malloc(len - sizeof(hdr))) == NULL)
 			return (-1);
 		memcpy(data, imsgbuf->in + imsgbuf->rpos + sizeof(hdr),
+		    len - sizeof(hdr));
+		/* It may be a key, and the buffer lives long. */
+		explicit_bzero(imsgbuf->in + imsgbuf->rpos + sizeof(hdr),
 		    len - sizeof(hdr));
 	}
 	fd = -1;

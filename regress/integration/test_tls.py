@@ -390,12 +390,9 @@ def numbers(pair):
     return out
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only for root")
-def test_keys_are_nowhere_else(secure, connect):
-    """Neither as text, nor as the numbers that it stands for, in either order
-    of bytes; before and after handshakes and a reload."""
-    pairs = [certs.pair("rsa.example", "rsa"), certs.pair("ec.example", "ec")]
-    g, tls = secure(*(p.setting() for p in pairs))
+def secrets_of(*pairs):
+    """What of their keys can be looked for: the text, and each number in
+    either order of bytes."""
     secrets = {}
     for pair in pairs:
         lines = pair.key.read_text().splitlines()
@@ -403,18 +400,90 @@ def test_keys_are_nowhere_else(secure, connect):
         for name, n in numbers(pair).items():
             secrets["%s %s" % (pair.name, name)] = n
             secrets["%s %s turned" % (pair.name, name)] = n[::-1]
+    return secrets
+
+
+def but_keys(g):
+    return {**all_pids(g), "starter": g.pid_of("starter")}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only for root")
+def test_keys_are_nowhere_else(secure, connect):
+    """Neither as text, nor as the numbers that it stands for, in either order
+    of bytes; before and after handshakes and a reload."""
+    pairs = [certs.pair("rsa.example", "rsa"), certs.pair("ec.example", "ec")]
+    g, tls = secure(*(p.setting() for p in pairs))
+    secrets = secrets_of(*pairs)
     for turn in range(2):
         for pair in pairs:
             assert tls.named(pair.name).subject() == pair.name
         if turn:
             assert g.ctl("reload").returncode == 0
-        pids = {**all_pids(g), "starter": g.pid_of("starter")}
-        for process, pid in pids.items():
+        for process, pid in but_keys(g).items():
             assert found(pid, secrets) == set(), process
         held = found(g.pid_of("keys"), secrets)
         # As libcrypto has them on a little-endian machine.
         assert "rsa.example prime1 turned" in held
         assert "ec.example priv turned" in held
+
+
+REFUSALS = {
+    # By the engine, by a new store, and because nobody answers in time.
+    "certificates": "protocols",
+    "store": "database",
+    "keys": "answer",
+}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only for root")
+@pytest.mark.parametrize("isolation,refusal", [
+    ("yes", "certificates"), ("yes", "store"), ("yes", "keys"),
+    ("no", "certificates"), ("no", "store")])
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_keys_of_a_refused_reload(secure, renewable, isolation, refusal, kind):
+    """They are in no process any more; those of a good one are."""
+    g, tls = secure(renewable.setting,
+                    settings="tls { key-isolation %s }" % isolation)
+    pair = certs.pair("refused.example", kind)
+    secrets = secrets_of(pair)
+    text = g.conf.read_text()
+    bad = {"certificates": text.replace(
+               renewable.setting, renewable.setting + "\n\t\tprotocols no"),
+           "store": re.sub(r'database sqlite "[^"]*"',
+                           'database sqlite "/nowhere/x"', text),
+           "keys": text}[refusal]
+    assert (bad != text) == (refusal != "keys")
+    g.conf.write_text(bad)
+    renewable(pair)
+    pids = but_keys(g)
+    if isolation == "yes":
+        pids["keys"] = g.pid_of("keys")
+    if refusal == "keys":
+        os.kill(pids["keys"], signal.SIGSTOP)
+    res = g.ctl("reload", check=False)
+    assert res.returncode == 1 and REFUSALS[refusal] in res.stderr, res
+    if refusal == "keys":
+        os.kill(pids["keys"], signal.SIGCONT)
+    assert tls.subject() == "old.example"
+
+    def held():
+        return {(process, name) for process, pid in pids.items()
+                for name in found(pid, secrets)}
+    last = set()
+
+    def gone():
+        last.clear()
+        last.update(held())
+        return not last
+    with contextlib.suppress(AssertionError):
+        wait_for(gone, "an end of them")
+    assert last == set()
+
+    g.conf.write_text(text)
+    assert g.ctl("reload").returncode == 0
+    assert tls.subject() == "refused.example"
+    assert {process for process, _ in held()} == \
+        {"keys" if isolation == "yes" else "engine"}
 
 
 @pytest.mark.parametrize("level", ["debug", "info"])

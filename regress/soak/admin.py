@@ -113,20 +113,28 @@ class Admin:
         self.gateway.write_conf()
 
     async def reload(self):
+        self.soak.secure.renew()
         self.configure(random.choice(SETTINGS))
-        if random.random() < 0.5:
+        told = random.random() < 0.5
+        if told:
             await self.ctl("reload")
         else:
             start = self.soak.reloads()
             self.gateway.signal(signal.SIGHUP)
             await self.soak.wait(lambda: self.soak.reloads() != start,
                                  "a reload by SIGHUP")
+        await self.soak.secure.renewed(told)
 
     async def bad_reload(self):
-        self.configure(random.choice(["no such thing", "players { ping-",
-                                      "http { max-header 1 }"]))
+        bad = random.choice(["no such thing", "players { ping-",
+                             "http { max-header 1 }", None, None])
+        if bad is None:
+            self.soak.secure.spoil()
+        else:
+            self.configure(bad)
         await self.ctl("reload", codes=(1,))
         self.configure("")
+        self.soak.secure.restore()
 
     async def monitor(self):
         process = await asyncio.create_subprocess_exec(

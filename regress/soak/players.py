@@ -96,7 +96,8 @@ class Person:
             self.inbox.ask()
             conn.broadcasts.low = self.soak.broadcasts.taken
             try:
-                conn.ws = await wire.WebSocket.connect(self.soak.port, token)
+                conn.ws = await wire.WebSocket.connect(self.soak.place(),
+                                                       token)
                 break
             except wire.Refused as e:
                 # It was revoked while we came.
@@ -152,7 +153,7 @@ class Person:
                 elif opcode == CLOSE:
                     said = payload
                     self.closed(conn, payload)
-        except (asyncio.IncompleteReadError, ConnectionError) as e:
+        except (asyncio.IncompleteReadError, OSError) as e:
             if said is None and self.kind != "vanishing":
                 self.soak.fail("%s: the end without a close frame: %r" % (
                     self.name, e))
@@ -231,7 +232,8 @@ class Stayer(Person):
         """Before anything is published."""
         for _ in range(self.connections):
             conn = StayConnection(self)
-            conn.ws = await wire.WebSocket.connect(self.soak.port, self.token)
+            conn.ws = await wire.WebSocket.connect(self.soak.place(),
+                                                   self.token)
             conn.joined()
             self.conns.append(conn)
             self.soak.count["connections"] += 1
@@ -258,5 +260,7 @@ class Stayer(Person):
 
 def reset(writer):
     """Let the end of a connection be a reset."""
-    writer.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock = writer.get_extra_info("socket")
+    if sock is not None:    # it has not come to an end by TLS yet
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                        struct.pack("ii", 1, 0))

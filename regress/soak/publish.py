@@ -10,10 +10,10 @@ ABSENT = 900000     # players from here on never come
 
 
 class Publisher:
-    def __init__(self, soak, token):
+    def __init__(self, soak, token, place):
         self.soak = soak
         self.token = token
-        self.http = wire.Http(soak.port)
+        self.http = wire.Http(place)
 
     async def post(self, path, document):
         """Status, and the answer if it was taken."""

@@ -7,8 +7,10 @@ gauges and descriptors were where they were before."""
 import asyncio
 import collections
 import json
+import logging
 import os
 import pathlib
+import random
 import sys
 import time
 
@@ -17,8 +19,11 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 
 from gateway import BUILD, Folder, Gateway      # noqa: E402
 from launch import free_port                    # noqa: E402
+import leaks                                    # noqa: E402
 import admin                                    # noqa: E402
+import handshakes                               # noqa: E402
 import ledger                                   # noqa: E402
+import places                                   # noqa: E402
 import players                                  # noqa: E402
 import publish                                  # noqa: E402
 import strangers                                # noqa: E402
@@ -28,11 +33,14 @@ STAYERS = (1, 1, 2, 3, 1, 2)        # connections of each
 PERSONS = {"commuter": 30, "late": 5, "crowded": 1, "vanishing": 5}
 SLOW = 6
 STRANGERS = 12
+SHAKERS = 6
+CHILDREN = ("engine", "store", "keys", "starter")
 SAMPLE = 5
 PROGRESS = 30
 GAUGES = ("ws_active_connections", "ws_players", "ws_send_queue_bytes",
           "ws_queue_messages", "ws_queue_bytes", "ws_queue_players",
-          "ws_handshakes", "ws_token_lookups_pending", "ws_control_clients")
+          "ws_handshakes", "ws_tls_handshakes_pending",
+          "ws_token_lookups_pending", "ws_control_clients")
 SETTINGS = """
 publishers { rate-limit 0 }
 queue { ttl %dms; max-messages %d }
@@ -60,9 +68,10 @@ class SoakGateway(Gateway):
 
 
 class Soak:
-    def __init__(self, gateway, seconds):
+    def __init__(self, gateway, secure, seconds):
         self.gateway = gateway
-        self.port = gateway.port
+        self.plain = places.Plain(gateway.port)
+        self.secure = secure
         self.settings = gateway.settings
         self.seconds = seconds
         self.failures = []
@@ -72,6 +81,10 @@ class Soak:
         self.over = asyncio.Event()     # all may go
         self.slow = SLOW
         self.started = time.monotonic()
+
+    def place(self):
+        """Where the next one comes."""
+        return random.choice((self.plain, self.secure))
 
     def fail(self, text):
         self.failures.append(text)
@@ -144,14 +157,15 @@ class Soak:
 
     async def run(self):
         self.people()
-        self.watch = watch.Watch(self.gateway)
+        self.watch = watch.Watch(self.gateway, CHILDREN)
         self.before = {name: watch.descriptors(pid)
                        for name, pid in self.watch.pids.items()}
         self.tasks = []
         for stayer in self.stayers:
             await stayer.join()
         observer = asyncio.create_task(self.observe())
-        publishers = [publish.Publisher(self, "s1") for _ in range(4)]
+        publishers = [publish.Publisher(self, "s1", place) for place in
+                      (self.plain, self.secure) * 2]
         there = [self.spawn(p.live()) for p in self.persons]
         others = [self.spawn(publishers[0].broadcasts(4)),
                   self.spawn(publishers[1].privates(self.persons[0::2])),
@@ -161,6 +175,8 @@ class Soak:
         others += [self.spawn(strangers.slow(self, n)) for n in range(SLOW)]
         others += [self.spawn(strangers.Stranger(self, n).live())
                    for n in range(STRANGERS)]
+        others += [self.spawn(handshakes.Shaker(self, n).live())
+                   for n in range(SHAKERS)]
         # Whoever breaks ends it all.
         await asyncio.wait(self.tasks, timeout=self.seconds,
                            return_when=asyncio.FIRST_EXCEPTION)
@@ -187,6 +203,8 @@ class Soak:
         def calm():
             m = self.gateway.metrics()
             self.left = {n: m[n] for n in GAUGES if m[n] != 0}
+            self.shaken = [m["ws_tls_handshakes_total"],
+                           m["ws_tls_handshakes_failed_total"]]
             if m["ws_http_connections"] != 1:
                 self.left["ws_http_connections"] = m["ws_http_connections"]
             now = {name: watch.descriptors(pid)
@@ -207,6 +225,8 @@ class Soak:
                   self.count["messages"], self.broadcasts.taken,
                   sum(p.inbox.expired for p in persons),
                   sum(p.inbox.pushed for p in persons)))
+        print("by TLS: %d handshakes, %d that failed, %d certificates" % (
+            *self.shaken, self.secure.written + 1))
         print("done: " + ", ".join("%s %d" % item for item in
                                    sorted(self.count.items())))
         for line in self.watch.judge(self.fail):
@@ -215,19 +235,26 @@ class Soak:
 
 def main():
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
+    leaks.prepare()
     folder = Folder()
     logfile = folder.path / "log"
-    # Freed memory is kept by the sanitizer, but not more and more.
+    # Freed memory is kept by the sanitizer, but not more and more; nor are
+    # stacks, which it can't follow through a library without frame pointers.
     options = os.environ.get("ASAN_OPTIONS", "detect_leaks=1")
-    g = SoakGateway(folder, SETTINGS + 'log level info\nlog file "%s"' %
-                    logfile, listen="127.0.0.1:%d" % free_port(),
+    # Strangers write where nobody listens any more, and asyncio warns of it.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    secure = places.Secure(free_port(), folder.path)
+    g = SoakGateway(folder, SETTINGS + secure.setting() +
+                    'log level info\nlog file "%s"' % logfile,
+                    listen="127.0.0.1:%d" % free_port(),
                     env={"ASAN_OPTIONS": options + ":quarantine_size_mb=1"
-                         ":thread_local_quarantine_size_kb=16"})
+                         ":thread_local_quarantine_size_kb=16"
+                         ":malloc_context_size=2"})
     g.add_token("s1", subject="server", server=True, ttl=seconds + 7200)
     soak = None
     try:
         g.start()
-        soak = Soak(g, seconds)
+        soak = Soak(g, secure, seconds)
 
         async def all_of_it():
             await soak.run()

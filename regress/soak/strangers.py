@@ -6,6 +6,7 @@ import socket
 from rawctl import hello, imsg
 from rawws import (BINARY, CLOSE, CONT, PING, TEXT, close_payload, frame)
 import players
+import records
 import wire
 
 GARBAGE = (
@@ -73,11 +74,10 @@ class Stranger:
                     self.writer.close()
 
     async def open(self):
-        self.reader, self.writer = await asyncio.open_connection(
-            "127.0.0.1", self.soak.port)
+        self.reader, self.writer = await self.soak.place().open()
 
     async def join(self):
-        ws = await wire.WebSocket.connect(self.soak.port,
+        ws = await wire.WebSocket.connect(self.soak.place(),
                                           random.choice(self.tokens))
         self.reader, self.writer = ws.reader, ws.writer
 
@@ -158,19 +158,25 @@ async def slow(soak, number):
     token = "slow%d" % number
     loop = asyncio.get_running_loop()
     while not soak.ending.is_set():
-        sock = socket.socket()
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client = records.Records(soak.secure.contexts[0], "localhost")
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:
-            await loop.sock_connect(sock, ("127.0.0.1", soak.port))
-            await loop.sock_sendall(sock, wire.handshake(token))
+            hello = wire.handshake(token)
+            if number % 3 == 0:
+                await client.connect(soak.secure.port)
+                await client.shake()
+                hello = client.sealed(hello)
+            else:
+                await client.connect(soak.plain.port)
+            await client.send(hello)
             for _ in range(150):
                 await soak.pause(0.1)
                 if soak.ending.is_set() or (
-                        number % 2 and not await loop.sock_recv(sock, 512)):
+                        number % 2 and
+                        not await loop.sock_recv(client.sock, 512)):
                     break
         except OSError:
             pass
         finally:
-            sock.close()
+            client.sock.close()
         soak.count["slow"] += 1

@@ -34,10 +34,9 @@ def slope(samples):
 
 
 class Watch:
-    def __init__(self, gateway):
+    def __init__(self, gateway, children=("engine", "store")):
         self.pids = {"parent": gateway.process.pid,
-                     "engine": gateway.pid_of("engine"),
-                     "store": gateway.pid_of("store")}
+                     **{name: gateway.pid_of(name) for name in children}}
         self.start = time.monotonic()
         self.memory = {name: [] for name in self.pids}
         self.files = {name: [] for name in self.pids}

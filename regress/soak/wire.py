@@ -39,8 +39,8 @@ class WebSocket:
         self.closing = False        # our close frame has gone
 
     @classmethod
-    async def connect(cls, port, token):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def connect(cls, place, token):
+        reader, writer = await place.open()
         self = cls(reader, writer)
         writer.write(handshake(token))
         status, length = await read_head(reader)
@@ -72,14 +72,13 @@ class WebSocket:
 class Http:
     """A connection that is kept; one request at a time."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, place):
+        self.place = place
         self.reader = self.writer = None
 
     async def ask(self, data):
         if self.writer is None:
-            self.reader, self.writer = await asyncio.open_connection(
-                "127.0.0.1", self.port)
+            self.reader, self.writer = await self.place.open()
         self.writer.write(data)
         status, length = await read_head(self.reader)
         return status, await self.reader.readexactly(length)

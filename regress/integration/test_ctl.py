@@ -2,6 +2,7 @@
 clients of all kinds."""
 import contextlib
 import grp
+import itertools
 import json
 import os
 import pwd
@@ -785,7 +786,7 @@ ROW = rawctl.imsg(rawctl.SHOW_STATS)
     (True, rawctl.publish_begin(b"1", 0, 2)),
     (True, rawctl.publish_begin(b"", 1, 2)),
     (True, rawctl.publish_begin(b"1", 1, 1) + ROW),
-])
+], ids=map(str, itertools.count()))
 def test_hostile_client(shared, greet, data):
     """It is told, closed and forgotten; nobody else notices."""
     with RawCtl(shared, greet=greet) as c:

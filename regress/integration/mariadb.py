@@ -6,11 +6,11 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
 from gateway import ROOT, Gateway, wait_for
+from launch import free_port
 
 TOOLS = ROOT / "build" / "tools" / "usr"
 SCHEMA = (ROOT / "etc" / "schema.mysql.sql").read_text()
@@ -105,9 +105,6 @@ class Server:
         self.program, self.base = find("mariadbd", [TOOLS / "sbin"])
         self.plugins = pathlib.Path("%s/lib/mysql/plugin" %
                                     (self.base or "/usr"))
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
         self.process = None
         self.serial = itertools.count(1)
         self.as_user = {}
@@ -122,6 +119,8 @@ class Server:
             shutil.chown(self.path, "nobody", "nogroup")
         self.certificate()
         self.install()
+        # Its own while it is stopped, too: none that the kernel hands out.
+        self.port = free_port()
         self.start()
         self.accounts()
 

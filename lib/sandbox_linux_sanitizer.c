@@ -12,9 +12,11 @@
 
 #include <sanitizer/common_interface_defs.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -26,9 +28,48 @@
 
 #define INT_ARG		0xffffffffULL
 
+/* For what is called before there is a shadow to look at. */
+#define NOT_SANITIZED	__attribute__((no_sanitize("address", "undefined")))
+
+typedef int	phdr_fn(struct dl_phdr_info *, size_t, void *);
+
+struct phdr_call {
+	phdr_fn	*fn;
+	void	*arg;
+};
+
 int	__lsan_is_turned_off(void);
 
 static char	exe[PATH_MAX];
+static int	searching;	/* for leaks: this process ends */
+
+NOT_SANITIZED static int
+phdr_not_runtime(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct phdr_call	*call = arg;
+
+	if (searching && strstr(info->dlpi_name, "san.so.") != NULL)
+		return (0);
+	return (call->fn(info, size, call->arg));
+}
+
+/*
+ * In place of the C library's.  The search for leaks looks for pointers in the
+ * memory of what this lists, and two thirds of that are tables of the run time
+ * itself, most of them never touched: to read them was a quarter of all that a
+ * daemon cost from its start to its end.
+ */
+NOT_SANITIZED int
+dl_iterate_phdr(phdr_fn *fn, void *arg)
+{
+	static int		(*next)(phdr_fn *, void *);
+	struct phdr_call	  call = { fn, arg };
+
+	if (next == NULL)
+		next = (int (*)(phdr_fn *, void *))dlsym(RTLD_NEXT,
+		    "dl_iterate_phdr");
+	return (searching ? next(phdr_not_runtime, &call) : next(fn, arg));
+}
 
 /*
  * The search for leaks ends in a fatal error where there is no /proc, as in a
@@ -40,8 +81,10 @@ __lsan_is_turned_off(void)
 	static const char	 note[] = "sanitizer: no /proc in this chroot, "
 	    "leaks are not looked for\n";
 
-	if (access("/proc/self/task", F_OK) == 0)
+	if (access("/proc/self/task", F_OK) == 0) {
+		searching = 1;
 		return (0);
+	}
 	if (write(STDERR_FILENO, note, sizeof(note) - 1) == -1)
 		return (1);
 	return (1);

@@ -4,7 +4,7 @@ set -eu
 
 packages="build-essential pkg-config byacc libevent-dev libbsd-dev libmd-dev
 libseccomp-dev libsqlite3-dev libmariadb-dev libcjson-dev libcmocka-dev zlib1g-dev libtls-dev libssl-dev openssl sqlite3 curl
-python3-pytest python3-websockets nodejs node-ws bmake"
+python3-pytest python3-pytest-xdist python3-websockets nodejs node-ws bmake"
 
 case $(uname -s) in
 Linux)	;;

@@ -19,6 +19,13 @@ if certs.TLS:
         "passed", "processes", "proxies", "proxy", "reload_errors",
         "reload_store", "settings", "soak", "start", "static", "tls")]
 
+# Those that take longest; who shares modules out to several workers begins with
+# them, so that all end at about the same time.
+LONG = ("js_client", "browser", "faults", "tls", "soak", "deflate", "outage",
+        "ctl", "proxy", "notify", "prometheus", "php", "http_hostile",
+        "processes", "tokens", "bench", "mysql", "herd", "reload_store",
+        "limits", "completion", "handshake", "log", "manual", "players")
+
 # In what this process starts, and in no other.
 leaks.prepare()
 
@@ -29,6 +36,11 @@ def pytest_generate_tests(metafunc):
             "start_each" in metafunc.fixturenames):
         metafunc.parametrize("backend", ["sqlite", "mysql"], indirect=True,
                              scope="module")
+
+
+def pytest_collection_modifyitems(items):
+    order = {"test_" + name: n for n, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.module.__name__, len(LONG)))
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,10 @@ if certs.TLS:
 
 # Those that take longest; who shares modules out to several workers begins with
 # them, so that all end at about the same time.
-LONG = ("js_client", "browser", "faults", "tls", "soak", "deflate", "outage",
-        "ctl", "proxy", "notify", "prometheus", "php", "http_hostile",
-        "processes", "tokens", "bench", "mysql", "herd", "reload_store",
-        "limits", "completion", "handshake", "log", "manual", "players")
+LONG = ("tls", "proxy", "browser", "faults", "js_client", "processes", "ctl",
+        "notify", "php", "tokens", "mysql", "reload_store", "outage", "soak",
+        "deflate", "reload_errors", "prometheus", "completion", "bench",
+        "start", "herd", "http_hostile", "log", "limits", "handshake")
 
 # In what this process starts, and in no other.
 leaks.prepare()

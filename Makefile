@@ -69,6 +69,7 @@ bench: release
 bench-full: release
 	@regress/bench/peers.sh
 	@/usr/bin/python3 -B regress/bench/bench.py --full \
+	    --variant "ours, uring=http { output uring }" \
 	    --json build/bench/full.json
 	@/usr/bin/python3 -B regress/bench/results.py build/bench/full.json
 

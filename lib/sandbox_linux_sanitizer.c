@@ -48,7 +48,7 @@ phdr_not_runtime(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct phdr_call	*call = arg;
 
-	if (searching && strstr(info->dlpi_name, "san.so.") != NULL)
+	if (strstr(info->dlpi_name, "san.so.") != NULL)
 		return (0);
 	return (call->fn(info, size, call->arg));
 }

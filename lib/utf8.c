@@ -5,9 +5,9 @@
  */
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "utf8.h"
+#include "word.h"
 
 #define NEXT(lo, hi, more)	((uint32_t)(more) << 16 | (lo) << 8 | (hi))
 #define LOW(state)		((state) >> 8 & 0xff)
@@ -39,7 +39,7 @@ lead(uint8_t c)
 	}
 }
 
-/* The length of the ASCII at the start, to a word or to the byte. */
+/* The length of the ASCII at the start. */
 static size_t
 ascii(const uint8_t *s, size_t len)
 {
@@ -47,9 +47,9 @@ ascii(const uint8_t *s, size_t len)
 	size_t		 i = 0;
 
 	while (len - i >= sizeof(word)) {
-		memcpy(&word, s + i, sizeof(word));
-		if ((word & 0x8080808080808080ULL) != 0)
-			break;
+		word = word_load(s + i);
+		if ((word & WORD_TOPS) != 0)
+			return (i + word_first(word & WORD_TOPS));
 		i += sizeof(word);
 	}
 	while (i < len && s[i] < 0x80)

@@ -180,8 +180,8 @@ int	 conn_send_backlog(struct conn *, struct frame *);
 /* Queue a broadcast; only broadcast.c, who knows the order, may do so. */
 void	 conn_queue(struct conn *, struct frame *);
 /*
- * How many connections are written to between two looks at all the others: one
- * who wants something must not wait long behind a broadcast.  At most SLICE.
+ * How many connections a broadcast is written to between two looks at all the
+ * others: one who wants something must not wait long.  At most SLICE.
  */
 #define SLICE	128
 unsigned output_slice(void);

@@ -371,11 +371,9 @@ skip_run(struct http_parser *p, const char *head, uint32_t end)
 {
 	uint32_t	 pos = p->pos;
 
-	switch (p->state) {
-	case HTTP_S_PATH:
-	case HTTP_S_QUERY:
-	case HTTP_S_VERSION:
+	if (p->state < HTTP_S_LINE_LF)
 		return (http_line_skip(p, head, end));
+	switch (p->state) {
 	case HTTP_S_NAME:
 		while (pos < end && http_istoken((unsigned char)head[pos]))
 			pos++;

@@ -150,7 +150,7 @@ authority_byte(struct http_parser *p, unsigned char c)
 static int
 target_byte(struct http_parser *p, const char *head, unsigned char c)
 {
-	if (c < 0x20 || c > 0x7e || c == '#')
+	if (c != ' ' && !(http_class[c] & HTTP_QUERY))
 		return (http_fail(p, 400, "bad byte in the request target"));
 	switch (p->state) {
 	case HTTP_S_TARGET:

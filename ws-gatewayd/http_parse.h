@@ -86,8 +86,8 @@ extern const uint8_t	 http_class[256];
 
 #define HTTP_TOKEN	0x01		/* tchar, RFC 9110, 5.6.2 */
 #define HTTP_REGNAME	0x02		/* of a host's name */
-#define HTTP_PATH	0x04		/* nothing changes within a path, */
-#define HTTP_QUERY	0x08		/* a query */
+#define HTTP_PATH	0x04		/* all of a target but '?', which ends it */
+#define HTTP_QUERY	0x08		/* all that a target may have */
 
 static inline int
 http_istoken(unsigned char c)

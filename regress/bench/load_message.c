@@ -191,7 +191,9 @@ message_delivered(struct client *c, uint32_t seq, uint64_t ts, uint64_t now)
 
 	if (!to_everyone() && m->target != c->id)
 		count.misrouted++;
-	word = &seen[(to_everyone() ? (uint64_t)(c - clients) * seen_words : 0) + seq / 64];
+	word = &seen[seq / 64];
+	if (to_everyone())
+		word += (uint64_t)(c - clients) * seen_words;
 	if (*word & bit) {
 		count.dups++;
 		return;

@@ -6,18 +6,13 @@ import os
 import pathlib
 import resource
 import statistics
-import sys
 import time
 
 import machine
-import rounds
-import servers
-
-sys.path.insert(0, str(servers.HERE.parent / "integration"))
-
-import certs                                            # noqa: E402
-from gateway import Folder, Gateway                     # noqa: E402
-from rawws import RawWS                                 # noqa: E402
+import rounds       # by way of it servers.py, which says where these are:
+import certs
+from gateway import Folder, Gateway
+from rawws import RawWS
 
 TITLE = "The cost of TLS"
 CLIENTS = 4000

@@ -15,7 +15,7 @@
 
 /* The first byte becomes the lowest. */
 static inline uint64_t
-word_load(const char *p)
+word_load(const void *p)
 {
 	uint64_t	 w;
 
